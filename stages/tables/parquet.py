@@ -1,0 +1,148 @@
+"""Streamed, checked, atomic Parquet: the only way rooms read and write tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stages.tables.room import RoomError
+from stages.tables.schema import Table
+
+
+class Writer:
+    """Writes a table a row group at a time, under a temporary name that is renamed when all went well.
+
+    Used as a context manager. ``write`` takes a data frame or a list of rows (dicts), checks them against the
+    table's columns and ranges, and stores them as one row group. Leaving the block by an exception removes the
+    temporary file, so that a reader never sees half a table.
+    """
+
+    def __init__(self, path: Path | str, table: Table) -> None:
+        self.path, self.table, self.rows = Path(path), table, 0
+        self._temporary = self.path.with_name(self.path.name + ".tmp")
+
+    def __enter__(self) -> Writer:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(self._temporary, self.table.schema, compression="zstd")
+        return self
+
+    def write(self, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
+        if len(rows) == 0:
+            return
+        if isinstance(rows, pd.DataFrame):
+            batch = pa.Table.from_pandas(rows[self.table.schema.names], self.table.schema, preserve_index=False)
+        else:
+            batch = pa.Table.from_pylist(list(rows), self.table.schema)
+        _check(batch, self.table, self.path)
+        self._writer.write_table(batch, row_group_size=len(batch))
+        self.rows += len(batch)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._writer.close()
+        if kind is None:
+            os.replace(self._temporary, self.path)
+        else:
+            self._temporary.unlink(missing_ok=True)
+
+
+def write(path: Path | str, table: Table, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
+    """Writes a whole (small) table at once; see ``Writer``."""
+    with Writer(path, table) as writer:
+        writer.write(rows)
+
+
+def _open(path: Path | str, table: Table) -> pq.ParquetFile:
+    path = Path(path)
+    if not path.is_file():
+        raise RoomError(f"{path}: no such table; run the stage that writes it: dvc repro {path}")
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise RoomError(f"{path}: not a readable Parquet file ({reason}); delete it and run dvc repro") from None
+    found, wanted = file.schema_arrow, table.schema
+    if not found.equals(wanted):
+        raise RoomError(
+            f"{path}: is not a '{table.name}' table as this version writes it"
+            f" (columns {', '.join(found.names)}); delete it and run dvc repro"
+        )
+    return file
+
+
+def read(path: Path | str, table: Table, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Reads a checked table, or some of its columns, into a data frame.
+
+    Raises RoomError when the file is missing, damaged, of another kind, or holds a value out of its range.
+    """
+    file = _open(path, table)
+    try:
+        data = file.read(columns=list(columns) if columns else None)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise RoomError(f"{path}: damaged Parquet file ({reason}); delete it and run dvc repro") from None
+    _check(data, table, Path(path))
+    return data.to_pandas()
+
+
+def groups(path: Path | str, table: Table) -> int:
+    """The number of row groups: of sequences, where a sequence is one row group."""
+    return _open(path, table).num_row_groups
+
+
+def read_group(path: Path | str, table: Table, index: int) -> pd.DataFrame:
+    """Row group ``index`` as a data frame: random access to one sequence, memory independent of the table's size."""
+    file = _open(path, table)
+    try:
+        data = file.read_row_group(index)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise RoomError(f"{path}: damaged Parquet file ({reason}); delete it and run dvc repro") from None
+    _check(data, table, Path(path))
+    return data.to_pandas()
+
+
+def arrays(column: Iterable[bytes], dtype: np.dtype | type, shape: tuple[int, ...]) -> np.ndarray:
+    """Stacks a column of raw C-order arrays into one of shape (rows, *shape)."""
+    rows = list(column)
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if any(len(row) != size for row in rows):
+        raise RoomError(f"an array column holds items that are not of shape {shape}; delete the table and run dvc repro")
+    return np.frombuffer(b"".join(rows), dtype).reshape(len(rows), *shape)
+
+
+def _check(data: pa.Table, table: Table, path: Path) -> None:
+    """Raises RoomError unless every value is present and within its column's range."""
+    for column in table.columns:
+        if column.name not in data.column_names:
+            continue
+        values = data[column.name]
+        if values.null_count:
+            raise RoomError(f"{path}: column '{column.name}' holds {values.null_count} missing values")
+        for part in _numbers(values):
+            if not pc.all(pc.is_finite(part)).as_py():
+                raise RoomError(f"{path}: column '{column.name}' holds a value that is not a finite number")
+            limits = pc.min_max(part).as_py()
+            low, high = limits["min"], limits["max"]
+            if (column.low is not None and low < column.low) or (column.high is not None and high > column.high):
+                allowed = f"{_bound(column.low)} to {_bound(column.high)}"
+                raise RoomError(f"{path}: column '{column.name}' spans {low} to {high}; allowed is {allowed}")
+
+
+def _numbers(values: pa.ChunkedArray) -> Iterator[pa.Array]:
+    for chunk in values.chunks:
+        flat = chunk.flatten() if pa.types.is_fixed_size_list(chunk.type) else chunk
+        if len(flat) and (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type)):
+            yield flat
+
+
+def _bound(value: float | None) -> str:
+    return "any" if value is None else f"{value:g}"

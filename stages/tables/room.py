@@ -1,0 +1,88 @@
+"""What every room needs besides its tables: its parameters, a parallel map with a progress bar, and how to fail.
+
+A room's ``__main__.py`` calls ``run(main)``; inside, ``params``, ``each`` and ``say`` are all it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from joblib import Parallel, cpu_count, delayed
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class RoomError(Exception):
+    """A failure that its reader can mend. The message is one sentence: what was wrong, where, and what to do."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a room's ``main``. A RoomError becomes one line on stderr and exit status 1, never a traceback."""
+    try:
+        main()
+    except RoomError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def params(section: str, path: Path | str = "params.yaml") -> dict[str, Any]:
+    """One section of ``params.yaml``.
+
+    Raises RoomError when the file or the section is missing or is not YAML.
+    """
+    try:
+        everything = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise RoomError(f"{path}: not found; run from the root of the repository") from None
+    except yaml.YAMLError as error:
+        raise RoomError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(everything, dict) or not isinstance(everything.get(section), dict):
+        raise RoomError(f"{path}: has no section '{section}'")
+    return everything[section]
+
+
+def workers() -> int:
+    """Processes for per-sequence work: ``machine.workers``, or one per core where that is 0."""
+    return int(params("machine")["workers"]) or cpu_count()
+
+
+def each(
+    function: Callable[[Item], Result], items: Sequence[Item], label: str, processes: int | None = None
+) -> Iterator[Result]:
+    """Applies ``function`` to every item in worker processes and yields the results in the items' order.
+
+    Results stream: a few are in flight at a time, so memory does not grow with the number of items, and neither
+    the number of workers nor their order changes what comes out. Shows a progress bar named ``label``.
+    """
+    processes = min(processes or workers(), max(len(items), 1))
+    results: Iterable[Result]
+    if processes == 1:
+        results = map(function, items)
+    else:
+        results = Parallel(n_jobs=processes, return_as="generator")(delayed(function)(item) for item in items)
+    yield from progress(results, label, total=len(items))
+
+
+def progress(items: Iterable[Item], label: str, total: int | None = None) -> Iterable[Item]:
+    """A progress bar on stderr: live on a terminal, a line every ten seconds elsewhere."""
+    live = sys.stderr.isatty()
+    return tqdm(items, label, total, file=sys.stderr, mininterval=0.1 if live else 10, ascii=not live, leave=True)
+
+
+def say(room: str, line: str) -> None:
+    """Prints what a room read, did and wrote, in one line."""
+    print(f"{room}: {line}", flush=True)
+
+
+def limit_threads(count: int = 1) -> None:
+    """Caps the threads of numerical libraries in this process and those it starts (one process per core suffices)."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, str(count))
