@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import DTypeLike
 
 from stages.tables.room import RoomError
 from stages.tables.schema import Table
@@ -93,9 +94,19 @@ def read(path: Path | str, table: Table, columns: Sequence[str] | None = None) -
     return data.to_pandas()
 
 
-def groups(path: Path | str, table: Table) -> int:
-    """The number of row groups: of sequences, where a sequence is one row group."""
-    return _open(path, table).num_row_groups
+def keys(path: Path | str, table: Table, columns: Sequence[str] = ("sequence",)) -> list[tuple[Any, ...]]:
+    """The values of ``columns`` in each row group, in order: an index of sequences, read from the footer alone."""
+    metadata = _open(path, table).metadata
+    positions = [table.schema.get_field_index(column) for column in columns]
+    return [
+        tuple(metadata.row_group(group).column(position).statistics.min for position in positions)
+        for group in range(metadata.num_row_groups)
+    ]
+
+
+def names(path: Path | str, table: Table) -> list[str]:
+    """The sequence in each row group, in order; see ``keys``."""
+    return [name for (name,) in keys(path, table)]
 
 
 def read_group(path: Path | str, table: Table, index: int) -> pd.DataFrame:
@@ -110,12 +121,14 @@ def read_group(path: Path | str, table: Table, index: int) -> pd.DataFrame:
     return data.to_pandas()
 
 
-def arrays(column: Iterable[bytes], dtype: np.dtype | type, shape: tuple[int, ...]) -> np.ndarray:
+def arrays(column: Iterable[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> np.ndarray:
     """Stacks a column of raw C-order arrays into one of shape (rows, *shape)."""
     rows = list(column)
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if any(len(row) != size for row in rows):
-        raise RoomError(f"an array column holds items that are not of shape {shape}; delete the table and run dvc repro")
+        raise RoomError(
+            f"an array column holds items that are not of shape {shape}; delete the table and run dvc repro"
+        )
     return np.frombuffer(b"".join(rows), dtype).reshape(len(rows), *shape)
 
 

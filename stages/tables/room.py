@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -82,7 +86,24 @@ def say(room: str, line: str) -> None:
     print(f"{room}: {line}", flush=True)
 
 
-def limit_threads(count: int = 1) -> None:
-    """Caps the threads of numerical libraries in this process and those it starts (one process per core suffices)."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, str(count))
+@contextmanager
+def renamed(path: Path | str) -> Iterator[Path]:
+    """A temporary path to write to, renamed to ``path`` when the block ends well and removed when it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def device() -> torch.device:
+    """Where networks run: ``machine.device``, or the GPU if there is one where that is 'auto'."""
+    import torch
+
+    name = params("machine")["device"]
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

@@ -127,8 +127,13 @@ LMF = Table(
         _FOLD,
         _SET,
         _PART,
-        Column("sfem", pa.float64(), "size of the expression: mean over maps of sum|LMF| / (jaw width * nose length)",
-               "1/px", low=0),  # fmt: skip
+        Column(
+            "sfem",
+            pa.float64(),
+            "size of the expression: mean over maps of sum|LMF| / (jaw width * nose length)",
+            "1/px",
+            low=0,
+        ),
         Column("maps", pa.binary(), "uint8 maps of shape (frames - 1, 68, 68), C order; 127 is no change"),
     ),
 )

@@ -1,0 +1,83 @@
+"""Shared fixtures: a small simulated CK+ tree, made once, and a folder in which a stage can run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[1]
+SMALL: dict[str, dict[str, Any]] = {
+    "simulate": {"subjects": 4, "sequences": 2, "frames": [5, 7]},
+    "train": {
+        "lmf": {"width": 0.0625, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0,
+                "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001, "weight_decay": 0.0}},
+        "dtagn": {"width": 0.0625, "dropout": 0.0, "dtgn_epochs": 1, "joint_epochs": 1,
+                  "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001, "weight_decay": 0.0}},
+    },
+    "evaluate": {"draws": 20},
+}  # fmt: skip
+"""params.yaml of a run that takes seconds: everything real, everything small."""
+
+
+def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with the leaves of ``change``."""
+    return base | {
+        key: merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        for key, value in change.items()
+    }
+
+
+def write_params(folder: Path, **change: Any) -> None:
+    """The repository's params.yaml, made small, with ``change`` on top, in ``folder``."""
+    params = merged(merged(yaml.safe_load((ROOT / "params.yaml").read_text()), SMALL), change)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def run_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m stages.<arguments>`` in ``folder``."""
+    return subprocess.run(
+        [sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:]],
+        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CK+ tree of four simulated subjects, two sequences each; read only."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "simulated"
+    with FileLock(str(folder) + ".lock"):
+        if not folder.is_dir():
+            work = tmp_path_factory.mktemp("simulate")
+            write_params(work)
+            result = run_stage(work, "simulate")
+            assert result.returncode == 0, result.stderr
+            shutil.move(work / "data/raw/simulated", folder)
+    return folder
+
+
+@pytest.fixture
+def tree(simulated: Path, tmp_path: Path) -> Path:
+    """A copy of the simulated tree that a test may spoil, at ``tmp_path``/ck."""
+    return Path(shutil.copytree(simulated, tmp_path / "ck"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a stage in ``tmp_path``, on the tree at ``tmp_path``/ck."""
+    write_params(tmp_path, dataset={"name": "ckplus", "root": "ck"})
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_stage(tmp_path, *arguments)
+
+    return run
