@@ -1,0 +1,361 @@
+"""From vertices to a grey photograph: z-buffer, soft shadow, ambient occlusion, skin, eyes and hair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numba import njit
+
+SKIN, EYE, TEETH, TONGUE, LASH, HAIR = range(6)
+"""The kinds of surface, each shaded in its own way."""
+
+HEIGHT, WIDTH = 490, 640
+"""The native frame of CK+, px."""
+
+SUPERSAMPLE = 2
+DISTANCE = 16.0
+"""From the camera to the head's axis, decimetres."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole in front of the face: pixels per decimetre at the head's axis, and the pixel that shows ``centre``."""
+
+    scale: float
+    column: float
+    row: float
+    centre: tuple[float, float, float]
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """(..., 3) column, row (px of the native frame) and depth (decimetres) of points (..., 3)."""
+        offset = points - np.asarray(self.centre, points.dtype)
+        depth = DISTANCE - offset[..., 2]
+        grow = self.scale * DISTANCE / depth
+        return np.stack([self.column + grow * offset[..., 0], self.row - grow * offset[..., 1], depth], axis=-1)
+
+
+@dataclass(frozen=True)
+class Light:
+    """The lab's lamps: unit directions to the key and the fill light, their strengths, and the ambient light."""
+
+    key: tuple[float, float, float]
+    fill: tuple[float, float, float]
+    strengths: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """What stays the same when vertices move; n vertices, m triangles of which l are lashes."""
+
+    triangles: np.ndarray  # (m, 3) vertex numbers
+    part: np.ndarray  # (m,) SKIN, EYE, ...
+    texel: np.ndarray  # (m, 3, 2) texture column and row of each corner
+    eye: np.ndarray  # (n, 3) direction from the eyeball's centre
+    inner: np.ndarray  # (n,) 1 inside the mouth
+    strand: np.ndarray  # (l, 3) cover of the lash strips' corners
+
+
+@dataclass(frozen=True)
+class Surface:
+    """How a person reflects light: textures on the unrolled cylinder, and the eyes."""
+
+    albedo: np.ndarray  # (rows, columns), 0..1
+    shine: np.ndarray  # (rows, columns)
+    iris: float  # albedo
+    pupil: float  # radius, in eyeball radii
+    lash: float  # cover at the lid
+
+
+@njit(cache=True)
+def rasterise(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -> tuple:
+    """Which triangle is nearest in each pixel, where in it, and how far.
+
+    ``points`` (n, 3) holds column, row and depth (smaller is nearer). Returns the triangle of each pixel (height,
+    width), -1 where there is none, the barycentric weights of its first two corners (height, width, 2) and the
+    depth (height, width), infinite where there is nothing.
+    """
+    depth = np.full((height, width), np.inf, np.float32)
+    owner = np.full((height, width), -1, np.int32)
+    weights = np.zeros((height, width, 2), np.float32)
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
+        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
+        area = (bx - cx) * (ay - cy) - (ax - cx) * (by - cy)
+        if abs(area) < 1e-9:
+            continue
+        top, bottom = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(height - 1, int(max(ay, by, cy) - 0.5))
+        left, right = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(width - 1, int(max(ax, bx, cx) - 0.5))
+        for row in range(top, bottom + 1):
+            y = row + np.float32(0.5) - cy
+            for column in range(left, right + 1):
+                x = column + np.float32(0.5) - cx
+                u = ((bx - cx) * y - (by - cy) * x) / area
+                v = ((ay - cy) * x - (ax - cx) * y) / area
+                if u < 0 or v < 0 or u + v > 1:
+                    continue
+                z = u * az + v * bz + (1 - u - v) * cz
+                if z < depth[row, column]:
+                    depth[row, column] = z
+                    owner[row, column] = t
+                    weights[row, column, 0] = u
+                    weights[row, column, 1] = v
+    return owner, weights, depth
+
+
+@njit(cache=True)
+def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(n, 3) unit normals of the vertices: the area-weighted mean over their triangles."""
+    out = np.zeros_like(vertices)
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        p, q = vertices[b] - vertices[a], vertices[c] - vertices[a]
+        n0, n1, n2 = p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]
+        for k in (a, b, c):
+            out[k, 0] += n0
+            out[k, 1] += n1
+            out[k, 2] += n2
+    for k in range(len(out)):
+        length = np.sqrt(out[k, 0] ** 2 + out[k, 1] ** 2 + out[k, 2] ** 2)
+        if length > 0:
+            out[k] /= length
+    return out
+
+
+@njit(cache=True)
+def _lit(depth: np.ndarray, points: np.ndarray, reach: int, bias: float) -> np.ndarray:
+    """(n,) share of the key light that reaches each vertex, from its depth map seen by the light."""
+    out = np.ones(len(points), np.float32)
+    height, width = depth.shape
+    for k in range(len(points)):
+        column, row = int(points[k, 0]), int(points[k, 1])
+        seen, total = 0.0, 0.0
+        for r in range(max(0, row - reach), min(height, row + reach + 1)):
+            for c in range(max(0, column - reach), min(width, column + reach + 1)):
+                total += 1
+                gap = points[k, 2] - bias - depth[r, c]
+                if gap <= 0:
+                    seen += 1
+        if total > 0:
+            out[k] = seen / total
+    return out
+
+
+def lit(vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """(n,) share of a directional light's rays, from a soft shadow map of 320 x 320."""
+    size = 320
+    side = np.cross([0.0, 1.0, 0.0], direction)
+    side /= np.linalg.norm(side)
+    up = np.cross(direction, side)
+    basis = np.stack([side, -up, -direction]).astype(np.float32)
+    seen = (vertices - np.array([0, 7.0, 0.5], np.float32)) @ basis.T
+    seen[:, :2] = (seen[:, :2] / 4.2 + 0.5) * size
+    depth = rasterise(seen, triangles, size, size)[2]
+    return _lit(depth, seen, 4, 0.06)
+
+
+@njit(cache=True)
+def _sample(texture: np.ndarray, column: float, row: float) -> float:
+    height, width = texture.shape
+    column -= 0.5
+    row = min(max(row - 0.5, 0.0), height - 1.001)
+    c, r = int(np.floor(column)), int(row)
+    f, g = column - c, row - r
+    c, d = c % width, (c + 1) % width
+    above = texture[r, c] * (1 - f) + texture[r, d] * f
+    below = texture[r + 1, c] * (1 - f) + texture[r + 1, d] * f
+    return above * (1 - g) + below * g
+
+
+@njit(cache=True)
+def _shade(
+    image: np.ndarray,
+    owner: np.ndarray,
+    weights: np.ndarray,
+    occlusion: np.ndarray,
+    triangles: np.ndarray,
+    part: np.ndarray,
+    texel: np.ndarray,
+    normal: np.ndarray,
+    reached: np.ndarray,
+    eye: np.ndarray,
+    inner: np.ndarray,
+    albedo: np.ndarray,
+    shine: np.ndarray,
+    lamps: np.ndarray,
+    strengths: np.ndarray,
+    iris: float,
+    pupil: float,
+) -> None:
+    """Writes the radiance of every covered pixel into ``image``.
+
+    ``lamps`` (4, 3): directions to the key and the fill light, and half-way from each to the viewer.
+    """
+    key, fill, half, half_fill = lamps[0], lamps[1], lamps[2], lamps[3]
+    height, width = owner.shape
+    n, e = np.zeros(3), np.zeros(3)
+    for row in range(height):
+        for column in range(width):
+            t = owner[row, column]
+            if t < 0:
+                continue
+            u, v = weights[row, column, 0], weights[row, column, 1]
+            w = 1 - u - v
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            kind = part[t]
+            for k in range(3):
+                n[k] = u * normal[a, k] + v * normal[b, k] + w * normal[c, k]
+                e[k] = u * eye[a, k] + v * eye[b, k] + w * eye[c, k]
+            reach = u * reached[a] + v * reached[b] + w * reached[c]
+            base, gloss, sharp, wrap = 0.5, 0.05, 12.0, 0.3
+            if kind == EYE:
+                for k in range(3):
+                    n[k] = n[k] * 0.5 + e[k] * 0.5
+            length = np.sqrt(n[0] ** 2 + n[1] ** 2 + n[2] ** 2) + 1e-9
+            for k in range(3):
+                n[k] /= length
+            if kind == SKIN and n[2] < -0.2:
+                image[row, column] = 0.01
+                continue
+            shade = occlusion[row // SUPERSAMPLE, column // SUPERSAMPLE]
+            if kind in (SKIN, HAIR):
+                x = u * texel[t, 0, 0] + v * texel[t, 1, 0] + w * texel[t, 2, 0]
+                y = u * texel[t, 0, 1] + v * texel[t, 1, 1] + w * texel[t, 2, 1]
+                base = _sample(albedo, x, y)
+                gloss = _sample(shine, x, y)
+                inside = u * inner[a] + v * inner[b] + w * inner[c]
+                base *= 1 - 0.8 * inside
+                gloss *= 1 - inside
+            elif kind == TEETH:
+                base, gloss, sharp = 0.8, 0.15, 30.0
+                reach, shade = 0.45 + 0.3 * reach, 0.3 + 0.7 * shade
+            elif kind == TONGUE:
+                base, gloss, sharp = 0.14, 0.1, 20.0
+            else:
+                length = np.sqrt(e[0] ** 2 + e[1] ** 2 + e[2] ** 2) + 1e-9
+                off = np.sqrt(e[0] ** 2 + e[1] ** 2) / length
+                base, gloss, sharp, wrap = 0.62 - 0.12 * off, 0.35, 120.0, 0.5
+                rim = min(max((0.50 - off) / 0.05, 0.0), 1.0)
+                hole = min(max((pupil - off) / 0.03, 0.0), 1.0)
+                angle = np.arctan2(e[1], e[0])
+                fibre = 1 + 0.18 * np.sin(angle * 23 + 3 * np.sin(angle * 7)) + 0.5 * (off - 0.35)
+                dark = iris * fibre * (1 - 0.6 * min(max((off - 0.40) / 0.08, 0.0), 1.0))
+                base = base * (1 - rim) + dark * rim
+                base = base * (1 - hole) + 0.01 * hole
+                base *= min(max(0.95 - 0.75 * (e[1] - 0.12), 0.35), 1.0)
+            diffuse = max((n[0] * key[0] + n[1] * key[1] + n[2] * key[2] + wrap) / (1 + wrap), 0.0)
+            second = max((n[0] * fill[0] + n[1] * fill[1] + n[2] * fill[2] + 0.5) / 1.5, 0.0)
+            sky = 0.65 + 0.35 * n[1]
+            value = base * (
+                strengths[0] * diffuse * reach * (0.45 + 0.55 * shade)
+                + shade * (strengths[1] * second + strengths[2] * sky)
+            )
+            spark = max(n[0] * half[0] + n[1] * half[1] + n[2] * half[2], 0.0)
+            glint = max(n[0] * half_fill[0] + n[1] * half_fill[1] + n[2] * half_fill[2], 0.0)
+            if sharp == 12.0:  # by far the most pixels: products are faster than powers
+                spark, glint = spark * spark, glint * glint
+                spark, glint = spark * spark, glint * glint
+                spark, glint = spark * spark * spark, glint * glint * glint
+            else:
+                spark, glint = spark**sharp, glint**sharp
+            value += gloss * (strengths[0] * spark * reach + 0.6 * strengths[1] * glint * shade)
+            image[row, column] = value
+
+
+@njit(cache=True)
+def _lashes(
+    image: np.ndarray, depth: np.ndarray, points: np.ndarray, triangles: np.ndarray, dark: float, strand: np.ndarray
+) -> None:
+    """Darkens the pixels behind the lash strips; ``strand`` (m, 3) is the cover at the triangles' corners."""
+    height, width = image.shape
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
+        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
+        area = (bx - cx) * (ay - cy) - (ax - cx) * (by - cy)
+        if abs(area) < 1e-9:
+            continue
+        top, bottom = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(height - 1, int(max(ay, by, cy) - 0.5))
+        left, right = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(width - 1, int(max(ax, bx, cx) - 0.5))
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                x, y = column + 0.5 - cx, row + 0.5 - cy
+                u = ((bx - cx) * y - (by - cy) * x) / area
+                v = ((ay - cy) * x - (ax - cx) * y) / area
+                w = 1 - u - v
+                if u < 0 or v < 0 or w < 0 or u * az + v * bz + w * cz > depth[row, column] + 0.02:
+                    continue
+                cover = u * strand[t, 0] + v * strand[t, 1] + w * strand[t, 2]
+                image[row, column] *= 1 - dark * cover
+
+
+@njit(cache=True)
+def wrinkle(albedo: np.ndarray, maps: np.ndarray, weights: np.ndarray, top: int, left: int) -> np.ndarray:
+    """The albedo (h, w) with wrinkle maps (k, r, c; -1..1) added at ``top``, ``left`` by weights (k,)."""
+    out = albedo.copy()
+    for row in range(maps.shape[1]):
+        for column in range(maps.shape[2]):
+            change = 0.0
+            for k in range(maps.shape[0]):
+                change += weights[k] * maps[k, row, column]
+            out[top + row, left + column] *= max(1 + change, 0.2)
+    return out
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
+def photograph(
+    vertices: np.ndarray,
+    mesh: Mesh,
+    surface: Surface,
+    background: np.ndarray,
+    camera: Camera,
+    light: Light,
+) -> np.ndarray:
+    """The linear radiance (HEIGHT, WIDTH) of a head with ``vertices`` (n, 3) before ``background`` (HEIGHT, WIDTH)."""
+    solid = mesh.part != LASH
+    faces = mesh.triangles[solid]
+    points = camera.project(vertices)
+    points[:, :2] *= SUPERSAMPLE
+    height, width = HEIGHT * SUPERSAMPLE, WIDTH * SUPERSAMPLE
+    owner, weights, depth = rasterise(points, faces, height, width)
+    key, fill, view = _unit(np.array(light.key)), _unit(np.array(light.fill)), np.array([0.0, 0.0, 1.0])
+    image = cv2.resize(background, (width, height), interpolation=cv2.INTER_LINEAR)
+    _shade(
+        image,
+        owner,
+        weights,
+        _occlusion(depth),
+        faces,
+        mesh.part[solid],
+        mesh.texel[solid],
+        normals(vertices, faces),
+        lit(vertices, faces, key),
+        mesh.eye,
+        mesh.inner,
+        surface.albedo,
+        surface.shine,
+        np.stack([key, fill, _unit(key + view), _unit(fill + view)]),
+        np.array(light.strengths),
+        surface.iris,
+        surface.pupil,
+    )
+    _lashes(image, depth, points, mesh.triangles[~solid], surface.lash, mesh.strand)
+    return cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+
+
+def _occlusion(depth: np.ndarray) -> np.ndarray:
+    """(HEIGHT, WIDTH) share of the ambient light: less where the surroundings stand nearer to the camera."""
+    near = np.minimum(depth[::SUPERSAMPLE, ::SUPERSAMPLE], np.float32(DISTANCE + 1.0))
+    dark = np.zeros_like(near)
+    for shrink, sigma, amount in ((1, 2.0, 2.5), (2, 3.0, 1.6), (4, 4.0, 0.7)):
+        small = cv2.resize(near, (WIDTH // shrink, HEIGHT // shrink), interpolation=cv2.INTER_AREA)
+        blurred = cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        dark += amount * np.clip(near - blurred, 0, 0.35)
+    return np.exp(-2.2 * dark)

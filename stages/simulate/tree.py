@@ -1,0 +1,98 @@
+"""CK+'s folders and files, as the University of Pittsburgh ships them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stages.simulate import sequence, skin
+from stages.simulate.assets import Assets, load
+from stages.tables.room import RoomError
+
+
+def check(settings: dict[str, Any]) -> None:
+    """Raises RoomError when a value of ``simulate`` in params.yaml cannot be used."""
+    for name, least in (("subjects", 1), ("sequences", 1), ("seed", 0)):
+        value = settings.get(name)
+        if type(value) is not int or value < least:
+            raise RoomError(f"params.yaml: simulate.{name} is {value!r}; it must be a whole number of at least {least}")
+    frames = settings.get("frames")
+    if not (isinstance(frames, list) and len(frames) == 2 and all(type(f) is int for f in frames)
+            and 4 <= frames[0] <= frames[1]):  # fmt: skip
+        raise RoomError(f"params.yaml: simulate.frames is {frames!r}; it must be [fewest, most], at least 4")
+    noise = settings.get("noise")
+    if not isinstance(noise, int | float) or not 0 <= noise <= 50:
+        raise RoomError(f"params.yaml: simulate.noise is {noise!r}; it must be a number of grey levels from 0 to 50")
+
+
+NOTE = "SIMULATED.txt"
+"""Lies in every tree that this stage wrote, so that it never replaces one that it did not."""
+
+
+@contextmanager
+def replaced(root: Path) -> Iterator[Path]:
+    """A temporary folder that becomes ``root`` when the block ends well, and is removed when it does not.
+
+    Raises RoomError when ``root`` holds something that simulate did not write.
+    """
+    if root.exists() and not (root / NOTE).is_file() and (not root.is_dir() or any(root.iterdir())):
+        raise RoomError(
+            f"{root}: holds something that simulate did not write; point dataset.root in params.yaml elsewhere,"
+            " or remove it yourself"
+        )
+    temporary = root.with_name(root.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        (temporary / NOTE).write_text("Simulated faces in the layout of CK+: no real person, no recording.\n")
+        shutil.rmtree(root, ignore_errors=True)
+        temporary.rename(root)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@lru_cache(maxsize=1)
+def _model() -> tuple[Assets, np.ndarray]:
+    assets = load()
+    return assets, skin.wrinkle_maps(assets)
+
+
+def write_subject(root: Path, settings: dict[str, Any], item: tuple[int, list[int]]) -> int:
+    """Films one subject: ``item`` is the subject's number, from 0, and the emotions of its sessions.
+
+    Every random choice comes from the seed, the subject and the session. Returns the number of frames written.
+    """
+    cv2.setNumThreads(1)
+    number, emotions = item
+    assets, maps = _model()
+    seed, subject = settings["seed"], f"S{number + 1:03d}"
+    who = sequence.subject(assets, np.random.default_rng([seed, number, 0]))
+    total = 0
+    for session, emotion in enumerate(emotions, 1):
+        generator = np.random.default_rng([seed, number, session])
+        length = int(generator.integers(settings["frames"][0], settings["frames"][1] + 1))
+        score = sequence.score(who, emotion, length, generator)
+        folders = {
+            name: root / name / subject / f"{session:03d}"
+            for name in ("cohn-kanade-images", "Emotion", "Landmarks", "FACS")
+        }
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+        stem = f"{subject}_{session:03d}_"
+        for t, (image, points) in enumerate(sequence.film(assets, maps, who, score, settings["noise"], generator), 1):
+            cv2.imwrite(str(folders["cohn-kanade-images"] / f"{stem}{t:08d}.png"), image)
+            lines = "".join(f"   {x:.7e}   {y:.7e}\n" for x, y in points)
+            (folders["Landmarks"] / f"{stem}{t:08d}_landmarks.txt").write_text(lines)
+        (folders["Emotion"] / f"{stem}{length:08d}_emotion.txt").write_text(f"   {emotion:.7e}\n")
+        units = "".join(f"   {unit:.7e}   {level:.7e}\n" for unit, level in sequence.intensities(score))
+        (folders["FACS"] / f"{stem}{length:08d}_facs.txt").write_text(units)
+        total += length
+    return total
