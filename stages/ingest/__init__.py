@@ -1,0 +1,1 @@
+"""A CK+ tree -> the table of usable sequences and their face crops."""

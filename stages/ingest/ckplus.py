@@ -1,0 +1,133 @@
+"""The Extended Cohn-Kanade tree, as the University of Pittsburgh ships it.
+
+    cohn-kanade-images/S005/001/S005_001_00000001.png ...   every frame, neutral first, apex last
+    Emotion/S005/001/S005_001_00000011_emotion.txt          one number, 1 to 7; only 327 of 593 sequences have one
+
+Lucey et al., "The Extended Cohn-Kanade Dataset (CK+)", CVPR Workshops 2010.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.tables.room import RoomError
+from stages.tables.schema import EMOTIONS
+
+IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
+LABELS = ("Emotion", "Emotion_labels/Emotion")
+FRAME = re.compile(r"(?P<subject>[^_]+)_(?P<session>[^_]+)_(?P<number>\d{8})\.png", re.IGNORECASE)
+
+
+class Unusable(Exception):
+    """Why one sequence cannot be used: ``code`` to count by, and a sentence."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One recorded sequence of the tree, labelled or not."""
+
+    subject: str
+    session: str
+    folder: Path
+    labels: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.subject}/{self.session}"
+
+
+def sequences(root: Path) -> list[Sequence]:
+    """Every sequence folder below ``root``, by subject and session.
+
+    Raises RoomError when ``root`` is missing, is the 48 x 48 copy, or holds no sequence.
+    """
+    if not root.is_dir():
+        raise RoomError(f"{root}: no such folder; set dataset.root in params.yaml to the folder of your CK+ copy")
+    images = next((root / name for name in IMAGES if (root / name).is_dir()), None)
+    if images is None:
+        if any((root / name).is_dir() for name in EMOTIONS.values()):
+            raise RoomError(
+                f"{root}: this is the 'CK+48' copy, 48 x 48 pixel peak frames by emotion: it has no onset frames, so"
+                " no motion can be measured; ask the University of Pittsburgh for the original CK+"
+            )
+        raise RoomError(f"{root}: holds no folder {IMAGES[0]}/; set dataset.root to the folder that contains it")
+    labels = next((root / name for name in LABELS if (root / name).is_dir()), None)
+    if labels is None:
+        raise RoomError(f"{root}: holds no folder {LABELS[0]}/; unpack CK+'s emotion labels beside {images.name}/")
+    found = [
+        Sequence(subject.name, session.name, session, labels / subject.name / session.name)
+        for subject in _folders(images)
+        for session in _folders(subject)
+    ]
+    if not found:
+        raise RoomError(f"{images}: holds no sequence folders such as S005/001/; unpack CK+'s images there")
+    return found
+
+
+def emotion(sequence: Sequence) -> int:
+    """The sequence's emotion code, 1 to 7.
+
+    Raises Unusable: 'unlabelled' when there is no label file (266 of CK+'s 593), 'label' when it is not one code.
+    """
+    files = sorted(_visible(sequence.labels)) if sequence.labels.is_dir() else []
+    files = [file for file in files if file.name.endswith("_emotion.txt")]
+    if not files:
+        raise Unusable("unlabelled", f"{sequence.labels}: no emotion file; only labelled sequences enter the protocol")
+    codes = {file: _code(file) for file in files}
+    if len(set(codes.values())) > 1:
+        listed = ", ".join(f"{file.name} says {code}" for file, code in codes.items())
+        raise Unusable("label", f"{sequence.labels}: contradictory emotion files ({listed}); keep one")
+    return codes[files[0]]
+
+
+def frames(sequence: Sequence) -> list[Path]:
+    """The sequence's frame files in order.
+
+    Raises Unusable when there are fewer than three, or when the numbering has a gap or names a frame twice.
+    """
+    numbered: dict[int, Path] = {}
+    for file in sorted(_visible(sequence.folder)):
+        match = FRAME.fullmatch(file.name)
+        if match is None:
+            continue
+        number = int(match["number"])
+        if number in numbered:
+            raise Unusable("frames", f"{file}: frame {number} is there twice; keep one")
+        numbered[number] = file
+    if len(numbered) < 3:
+        raise Unusable("frames", f"{sequence.folder}: {len(numbered)} frames; the method needs at least three")
+    missing = sorted(set(range(min(numbered), max(numbered) + 1)) - set(numbered))
+    if missing:
+        listed = ", ".join(map(str, missing[:5])) + (" and more" if len(missing) > 5 else "")
+        raise Unusable("frames", f"{sequence.folder}: frames {listed} are missing; restore them from your CK+ archive")
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def _code(file: Path) -> int:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise Unusable("label", f"{file}: cannot be read ({error.strerror}); mend or remove it") from None
+    try:
+        value = float(text)
+    except ValueError:
+        raise Unusable("label", f"{file}: holds {text[:40]!r}, not an emotion code 1 to 7; mend or remove it") from None
+    if value not in EMOTIONS:
+        raise Unusable("label", f"{file}: holds {text[:40]}, which is not an emotion code 1 to 7; mend or remove it")
+    return int(value)
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(entry for entry in _visible(parent) if entry.is_dir())
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    """The folder's entries without the hidden files that file managers leave (.DS_Store, ._*)."""
+    return (entry for entry in folder.iterdir() if not entry.name.startswith("."))

@@ -1,0 +1,96 @@
+"""Reading frames strictly, finding the one face of a sequence, and cropping it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dlib
+import numpy as np
+from PIL import Image
+
+from stages.ingest.ckplus import Unusable
+from stages.tables import images
+
+SMALLEST = 120
+"""Frames with a shorter side than this cannot hold a face of the size that landmarks need, px."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in native pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def read_grey(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+    """One frame as uint8 grey of shape (height, width). RGB is reduced to luma; a damaged file is never half-read.
+
+    Raises Unusable when the file is not a complete 8-bit image, is too small, or is not of ``size`` (width, height).
+    """
+    try:
+        with Image.open(file) as image:
+            if size is not None and image.size != size:
+                found, first = "x".join(map(str, image.size)), "x".join(map(str, size))
+                raise Unusable("frame", f"{file}: is {found} pixels, its first frame {first}; frames must match")
+            if min(image.size) < SMALLEST:
+                raise Unusable("frame", f"{file}: is only {image.width} x {image.height} pixels; use the original CK+")
+            if image.mode not in ("L", "RGB", "RGBA", "P", "LA"):
+                raise Unusable("frame", f"{file}: pixel format {image.mode} is not 8-bit grey or RGB; convert it")
+            return np.asarray(image.convert("L"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).replace(str(file), "").strip(" '") or "empty"
+        raise Unusable("frame", f"{file}: not a readable image ({reason}); restore it from your CK+ archive") from None
+
+
+def find_face(frame: np.ndarray, upsample: int, where: Path) -> Box:
+    """The square box of the one face in a grey frame (height, width), by dlib's frontal face detector.
+
+    A second detection counts as another person only when it is at least half as wide: smaller ones are clutter.
+    Raises Unusable when there is no face, or more than one.
+    """
+    found = sorted(_detector()(frame, upsample), key=lambda box: box.width(), reverse=True)
+    if not found:
+        raise Unusable("no face", f"{where}: no frontal face found; remove the sequence or raise ingest.upsample")
+    if len(found) > 1 and found[1].width() * 2 >= found[0].width():
+        raise Unusable("two faces", f"{where}: {len(found)} faces found; crop the frames to one person")
+    face = found[0]
+    return Box(face.left(), face.top(), face.width(), face.height())
+
+
+def crop_box(box: Box, margin: float, width: int, height: int) -> Box:
+    """``box`` widened by ``margin`` box sides on every side, cut to a frame of ``width`` x ``height``."""
+    left, top = round(box.x - margin * box.width), round(box.y - margin * box.height)
+    right, bottom = round(box.x + (1 + margin) * box.width), round(box.y + (1 + margin) * box.height)
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+    return Box(left, top, right - left, bottom - top)
+
+
+def face_crops(files: list[Path], margin: float, upsample: int) -> tuple[dict[str, Any], list[bytes]]:
+    """One sequence's geometry (the SEQUENCES columns image_*, box_* and crop_*) and its crops as PNG bytes.
+
+    The face is found once, in the first frame, so that the detector's own jitter never moves the crop.
+    Raises Unusable; see ``read_grey`` and ``find_face``.
+    """
+    first = read_grey(files[0])
+    height, width = first.shape
+    box = find_face(first, upsample, files[0])
+    crop = crop_box(box, margin, width, height)
+    pngs = []
+    for file in files:
+        frame = first if file == files[0] else read_grey(file, (width, height))
+        pngs.append(images.encode(frame[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]))
+    geometry = {"image_width": width, "image_height": height}
+    for name, rectangle in (("box", box), ("crop", crop)):
+        geometry |= {f"{name}_{key}": value for key, value in vars(rectangle).items()}
+    return geometry, pngs
+
+
+@cache
+def _detector() -> Any:
+    return dlib.get_frontal_face_detector()
