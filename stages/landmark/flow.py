@@ -1,0 +1,76 @@
+"""Landmarks carried through a sequence: motion below a pixel, measured against the first frame.
+
+Dense flow (DIS: Kroeger et al., ECCV 2016) takes a patch of skin around every point from frame to frame, and two
+alignments of the patch (``patches.align``) refine its motion: one against the frame before, which survives an opening
+mouth but adds up errors, one against frame 1, which never drifts but fails where the skin comes to look different.
+Every frame also has a detection of its own, too coarse for motion, but it holds long sequences in place. Each
+measurement comes with its error, so that least squares leaves small expressions to frame 1 and large ones to the
+chain and the detections. Ours: the poster does not say how its landmarks were found.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stages.landmark.detection import predict
+from stages.landmark.fusion import Evidence
+from stages.landmark.landmarker import CARRIED, DETECTED, Box, Landmarks
+from stages.landmark.patches import Image, align, lay, relight, sample
+from stages.tables.schema import POINTS
+
+DOUBT = 0.05
+"""Shortest move that an alignment is left free to make, px."""
+
+
+class Carried:
+    """Frame 1 by detection, every other frame by motion: the default landmarker.
+
+    ``enlarge`` is the detector's; ``smooth`` is the standard deviation of the Gaussian on the flow, ``patch`` that of
+    a patch's window and ``detection`` the expected error of one detected point, all in px.
+    """
+
+    def __init__(self, enlarge: int, smooth: float, patch: float, detection: float) -> None:
+        self.enlarge, self.smooth, self.patch, self.detection = enlarge, smooth, patch, detection
+        self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+    def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
+        start = predict(frames[0], box, self.enlarge)
+        evidence = Evidence(len(frames), POINTS)
+        evidence.position(0, start, self.detection)
+        patches, weights = lay(start, self.patch)
+        first = previous = Image(frames[0])
+        moved, variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)  # since frame 1
+        for number, frame in enumerate(frames[1:], 1):
+            image = Image(relight(frame, like=frames[0]))
+
+            here = patches + moved[:, None]
+            flow = sample(self._flow(previous, image), here)
+            step = (weights[:, None] * flow).sum(axis=1)
+            free = np.hypot(DOUBT, np.linalg.norm(step, axis=1) / 5)
+            more, error = align(previous, here, image, here + flow, weights, free)
+            evidence.motion(number - 1, number, step + more, error)
+            moved, variance = moved + step + more, variance + error**2
+
+            free = np.hypot(DOUBT, np.sqrt(variance))
+            more, error = align(first, patches, image, patches + moved[:, None], weights, free)
+            evidence.motion(0, number, moved + more, error)
+            gain = variance / (variance + error**2)
+            moved, variance = moved + gain[:, None] * more, variance * (1 - gain)
+
+            found = predict(frame, _shift(box, moved), self.enlarge)
+            off = np.linalg.norm(found - start - moved, axis=1) / self.detection
+            evidence.position(number, found, self.detection * np.sqrt(np.maximum(1, off / 3)))  # Huber
+            previous = image
+        points, error = evidence.solve()
+        jitter = np.concatenate([error[:1], error]) / 2  # of a motion's length -> of one coordinate in one frame
+        return Landmarks(points.astype(np.float32), [DETECTED] + [CARRIED] * (len(frames) - 1), jitter)
+
+    def _flow(self, first: Image, second: Image) -> np.ndarray:
+        return cv2.GaussianBlur(self.dis.calc(first.grey, second.grey, None), (0, 0), self.smooth)
+
+
+def _shift(box: Box, moved: np.ndarray) -> Box:
+    """The face box, moved as far as the points have on average."""
+    x, y = moved.mean(axis=0)
+    return box[0] + x, box[1] + y, box[2], box[3]

@@ -1,0 +1,102 @@
+"""One sequence from its stored frames to its rows of the landmark table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from stages.landmark import shipped
+from stages.landmark.detection import Detected
+from stages.landmark.flow import Carried
+from stages.landmark.landmarker import GIVEN, Landmarker, Landmarks, Unusable, bend
+from stages.landmark.presence import with_gaps
+from stages.tables import images, parquet
+from stages.tables.room import RoomError
+from stages.tables.schema import FRAMES, MICRO
+
+METHODS = ("dlib-flow", "dlib", "ckplus")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How landmarks are found: ``params.yaml: landmark``, and what the shipped points need to know besides."""
+
+    method: str
+    enlarge: int  # factor by which the face is enlarged for the shape predictor
+    smooth: float  # standard deviation of the Gaussian on the flow, px
+    root: Path  # the data set, whose Landmarks/ 'ckplus' reads
+    originals: int  # frames that the micro sequence was made from
+    patch: float = 5.0  # standard deviation of the window of a patch, px
+    detection: float = 2.0  # expected error of one detected point, px
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise RoomError(f"params.yaml: landmark.method is '{self.method}'; choose one of {', '.join(METHODS)}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sequence of one set: its row of sequences.parquet and where its frames are stored."""
+
+    about: dict[str, Any]
+    set: str
+    path: Path
+    group: int
+
+
+def jobs(sequences: pd.DataFrame, path: Path, which: str) -> list[Job]:
+    """The sequences whose frames ``path`` holds, in the order of ``sequences``; ``which`` is the set's name."""
+    group = {name: index for index, name in enumerate(parquet.names(path, FRAMES))}
+    rows = (dict(zip(sequences.columns, values, strict=True)) for values in sequences.itertuples(index=False))
+    return [Job(row, which, path, group[row["sequence"]]) for row in rows if row["sequence"] in group]
+
+
+def landmarks(job: Job, settings: Settings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of the landmark table for one job, in native px, and of the rejected table: one of the two is empty.
+
+    Raises RoomError when the stored frames are damaged.
+    """
+    cv2.setNumThreads(1)  # sequences already run side by side
+    name = job.about["sequence"]
+    stored = parquet.read_group(job.path, FRAMES, job.group)
+    frames = images.decode(stored["png"], f"{job.path}: {name}")
+    try:
+        found = _shipped(job, settings, len(frames)) if settings.method == "ckplus" else _found(job, settings, frames)
+    except Unusable as why:
+        reason = f"{name}, {job.set} frames: {why.reason}"
+        return [], [{"sequence": name, "stage": "landmark", "code": why.code, "reason": reason}]
+    rows = [
+        {"sequence": name, "set": job.set, "frame": number, "x": p[:, 0], "y": p[:, 1], "status": s, "jitter": j}
+        for number, p, s, j in zip(stored["frame"], found.points, found.status, found.jitter, strict=True)
+    ]
+    return rows, []
+
+
+@lru_cache(maxsize=1)
+def _landmarker(settings: Settings) -> Landmarker:
+    """The landmarker, made once per process."""
+    if settings.method == "dlib":
+        return Detected(settings.enlarge)
+    return Carried(settings.enlarge, settings.smooth, settings.patch, settings.detection)
+
+
+def _found(job: Job, settings: Settings, frames: np.ndarray) -> Landmarks:
+    about = job.about
+    corner = np.array([about["crop_x"], about["crop_y"]], np.float32)
+    box = (about["box_x"] - corner[0], about["box_y"] - corner[1], about["box_width"], about["box_height"])
+    found = with_gaps(_landmarker(settings), frames, box)
+    return Landmarks(found.points + corner, found.status, found.jitter)
+
+
+def _shipped(job: Job, settings: Settings, frames: int) -> Landmarks:
+    points = shipped.read(settings.root, job.about["sequence"], job.about["frames"])
+    jitter = np.full(frames, np.median(bend(points)), np.float32)
+    if job.set == MICRO:
+        points = shipped.between(points, settings.originals, frames)
+    return Landmarks(points, [GIVEN] * frames, jitter)
