@@ -1,0 +1,1 @@
+"""Landmarks and crops -> LMF maps, SFEM, and DTAGN's inputs."""

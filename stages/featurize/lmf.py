@@ -1,0 +1,99 @@
+"""LMF, the two-dimensional landmark feature, and SFEM, the size of an expression.
+
+Choi, Kim, Song, "Recognizing Fine Facial Micro-Expressions using Two-Dimensional Landmark Feature". With p(i,t) the
+position of landmark i in frame t, in pixels:
+
+    LMF_t(i,j) = ||p(i,t) - p(j,t)|| - ||p(i,t-1) - p(j,t-1)||
+    map_t(i,j) = 127 + 128 * sign(LMF_t) * (|LMF_t(i,j)| / max|LMF_t|)^0.5        as uint8
+
+The formula as printed cannot be run; our reading of it:
+
+    printed                          problem                               read as
+    {LMF / max}^0.5 where LMF < 0    root of a negative number             root of the absolute value, sign outside
+    max(LMF_t)                       a negative entry may exceed it        the largest absolute value, frame by frame
+    -128 * 1 + 127                   -1 wraps round in uint8               clipped to 0..255
+    a frame without motion           division by zero                      all 127; below ``eps`` px counts as none
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+JAW, NOSE = (0, 16), (27, 33)
+"""End points of SFEM's two lengths: jaw width p(1)-p(17) and nose length p(28)-p(34), counted from 0."""
+
+
+def resample(points: np.ndarray, frames: int) -> np.ndarray:
+    """``points`` of shape (n, ...) at ``frames`` evenly spaced times, by linear interpolation (ours).
+
+    Returns float64 of shape (frames, ...); the first and last frame are kept exactly.
+    """
+    time = np.linspace(0, len(points) - 1, frames)
+    before = np.minimum(time.astype(int), len(points) - 2) if len(points) > 1 else np.zeros(frames, int)
+    share = (time - before).reshape(-1, *[1] * (points.ndim - 1))
+    after = np.minimum(before + 1, len(points) - 1)
+    points = points.astype(np.float64)
+    return points[before] * (1 - share) + points[after] * share
+
+
+def lmf(points: np.ndarray) -> np.ndarray:
+    """LMF of landmarks of shape (frames, n, 2) in px: float64 of shape (frames - 1, n, n) in px."""
+    return _change_of_distance(np.ascontiguousarray(points, np.float64))
+
+
+def maps(change: np.ndarray, eps: float) -> np.ndarray:
+    """LMF of shape (frames - 1, n, n) in px as uint8 maps of the same shape; 127 is no change.
+
+    A map whose largest |LMF| is below ``eps`` px is all 127.
+    """
+    return _normalised(np.ascontiguousarray(change, np.float64), eps)
+
+
+def sfem(change: np.ndarray, points: np.ndarray) -> float:
+    """SFEM, the size of the expression, in 1/px (so landmarks must be in native pixels).
+
+        SFEM = mean over maps of sum_ij |LMF_t(i,j)| / (||p(1) - p(17)|| * ||p(28) - p(34)||)
+
+    ``change`` is raw LMF (frames - 1, 68, 68); both lengths are taken in the first of ``points`` (frames, 68, 2), which
+    is not in the poster. Raises ValueError when either length is zero.
+    """
+    first = points[0].astype(np.float64)
+    area = float(np.prod([np.linalg.norm(first[a] - first[b]) for a, b in (JAW, NOSE)]))
+    if area == 0:
+        raise ValueError("the jaw or the nose has no length")
+    return float(np.abs(change).sum(axis=(1, 2)).mean() / area)
+
+
+@numba.njit(cache=True)
+def _change_of_distance(points):  # type: ignore[no-untyped-def]
+    frames, n = points.shape[0], points.shape[1]
+    change = np.zeros((frames - 1, n, n))
+    before, after = np.zeros(n), np.zeros(n)
+    for t in range(frames - 1):
+        for i in range(1, n):
+            # Whole rows first, so that the square roots vectorise; the mirror image is filled in the second loop.
+            for j in range(i):
+                after[j] = np.sqrt((points[t + 1, i, 0] - points[t + 1, j, 0]) ** 2
+                                   + (points[t + 1, i, 1] - points[t + 1, j, 1]) ** 2)  # fmt: skip
+                before[j] = np.sqrt((points[t, i, 0] - points[t, j, 0]) ** 2
+                                    + (points[t, i, 1] - points[t, j, 1]) ** 2)  # fmt: skip
+            for j in range(i):
+                change[t, i, j] = after[j] - before[j]
+                change[t, j, i] = after[j] - before[j]
+    return change
+
+
+@numba.njit(cache=True)
+def _normalised(change, eps):  # type: ignore[no-untyped-def]
+    result = np.full(change.shape, 127, np.uint8)
+    for t in range(change.shape[0]):
+        largest = np.abs(change[t]).max()
+        if largest < eps or largest == 0:
+            continue
+        for i in range(change.shape[1]):
+            for j in range(change.shape[2]):
+                size = np.sqrt(np.abs(change[t, i, j]) / largest)
+                value = np.rint(127 + 128 * np.sign(change[t, i, j]) * size)
+                result[t, i, j] = np.uint8(min(max(value, 0.0), 255.0))
+    return result
