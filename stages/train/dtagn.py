@@ -1,0 +1,187 @@
+"""DTAGN: a network for appearance (DTAN), one for geometry (DTGN), and their joint fine-tuning.
+
+Jung, Lee, Yim, Park, Kim, "Joint Fine-Tuning in Deep Neural Networks for Facial Expression Recognition", ICCV 2015.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stages.tables import schema
+from stages.tables.parquet import arrays
+from stages.train.mirror import MIRROR
+from stages.train.optimise import Schedule, optimise
+
+TABLE = schema.DTAGN
+ANGLES = (-15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0)
+"""The paper's augmentation: rotations in degrees (0 is the original), each also mirrored."""
+NOISE = 0.01
+"""Standard deviation of the noise on normalised landmarks (the paper's)."""
+JOINT = 0.1
+"""Weight of the summed network's loss in joint fine-tuning; 1 for each of the two networks (the paper's)."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """params.yaml: train.dtagn."""
+
+    width: float  # multiplies DTAN's 64 filters and 500 units; 1 is the published network
+    dropout: float  # before each classifier; the paper's value is not known to us
+    dtgn_epochs: int  # DTGN is small and cheap, and learns slowly
+    joint_epochs: int  # of joint fine-tuning, after the two networks are trained on their own
+    schedule: Schedule  # of DTAN; the others differ in their epochs only
+
+
+class Dtan(nn.Module):
+    """(batch, frames, size, size) grey faces, uint8 -> (batch, 7) logits.
+
+    The first layer does not share its filters along time: every frame has its own 64, and their outputs are summed.
+    A convolution whose input channels are the frames is exactly that sum.
+    """
+
+    def __init__(self, config: Config, frames: int, size: int) -> None:
+        super().__init__()
+        filters, units = max(round(64 * config.width), 1), max(round(500 * config.width), 1)
+        side = ((size - 4) // 2 - 4) // 2
+        self.lower = nn.Sequential(
+            nn.Conv2d(frames, filters, 5), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(2),
+            nn.Conv2d(filters, filters, 5), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(filters * side * side, units), nn.ReLU(),
+        )  # fmt: skip
+        self.upper = _upper(units, units, config.dropout)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        return self.upper(self.lower((faces.float() - 127) / 128))
+
+
+class Dtgn(nn.Module):
+    """(batch, frames, 68, 2) normalised landmarks -> (batch, 7) logits."""
+
+    def __init__(self, config: Config, frames: int) -> None:
+        super().__init__()
+        inputs = frames * schema.POINTS * 2
+        # Batch normalisation (not in the paper) takes the mean face out, beside which all motion is small.
+        self.lower = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(inputs), nn.Linear(inputs, 100), nn.ReLU())
+        self.upper = _upper(100, 600, config.dropout)
+
+    def forward(self, trajectory: Tensor) -> Tensor:
+        return self.upper(self.lower(trajectory))
+
+
+def _upper(inputs: int, units: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Dropout(dropout), nn.Linear(inputs, units), nn.ReLU(),
+        nn.Dropout(dropout), nn.Linear(units, len(schema.EMOTIONS)),
+    )  # fmt: skip
+
+
+class Dtagn(nn.Module):
+    """The two networks before (``dtan``, ``dtgn``) and after joint fine-tuning (``joint_dtan``, ``joint_dtgn``)."""
+
+    def __init__(self, config: Config, frames: int, size: int) -> None:
+        super().__init__()
+        self.dtan, self.dtgn = Dtan(config, frames, size), Dtgn(config, frames)
+        self.joint_dtan, self.joint_dtgn = Dtan(config, frames, size), Dtgn(config, frames)
+
+
+def inputs(rows: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    """All rows' faces, uint8 (rows, frames, size, size), and trajectories, float32 (rows, frames, 68, 2)."""
+    frames = len(rows["trajectory"].iloc[0]) // (schema.POINTS * 2 * 4)
+    size = round((len(rows["faces"].iloc[0]) / frames) ** 0.5)
+    return (
+        torch.tensor(arrays(rows["faces"], "uint8", (frames, size, size))),
+        torch.tensor(arrays(rows["trajectory"], "float32", (frames, schema.POINTS, 2))),
+    )
+
+
+def rotated(faces: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
+    """Faces (batch, frames, size, size) turned by ``angle`` (batch,) rad about the centre, mirrored where ``flip``."""
+    cos, sin, sign, zero = angle.cos(), angle.sin(), 1 - 2 * flip.float(), torch.zeros_like(angle)
+    # The grid maps a pixel of the result to one of the source, so it mirrors last and turns back first.
+    turn = torch.stack([torch.stack([sign * cos, sign * sin, zero], -1), torch.stack([-sin, cos, zero], -1)], dim=1)
+    grid = F.affine_grid(turn, list(faces.shape), align_corners=False)
+    return F.grid_sample(faces.float(), grid, padding_mode="border", align_corners=False)
+
+
+def turned(trajectory: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
+    """Normalised landmarks (batch, frames, 68, 2) turned and mirrored like ``rotated``, and normalised again."""
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    index = torch.as_tensor(MIRROR, device=trajectory.device)
+    flipped = trajectory[:, :, index] * torch.tensor([-1.0, 1.0], device=trajectory.device)
+    x, y = torch.where(flip[:, None, None, None], flipped, trajectory).unbind(-1)
+    points = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
+    return points / points.std(dim=2, correction=0, keepdim=True).clamp(min=1e-6)
+
+
+def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) -> tuple[Dtagn, dict[str, list[float]]]:
+    """Trains DTAN, then DTGN, then fine-tunes the upper layers of copies of both jointly, the lower ones frozen."""
+    faces, trajectory = (data.to(device) for data in inputs(rows))
+    truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
+    network = Dtagn(config, faces.shape[1], faces.shape[2]).to(device).train()
+    angles = torch.deg2rad(torch.tensor(ANGLES, device=device))
+
+    def augmentation(batch: Tensor) -> tuple[Tensor, Tensor]:
+        angle = angles[torch.randint(len(angles), (len(batch),), device=device)]
+        return angle, torch.rand(len(batch), device=device) < 0.5
+
+    def seen(batch: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
+        return rotated(faces[batch], angle, flip)
+
+    def moved(batch: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
+        points = turned(trajectory[batch], angle, flip)
+        return points + NOISE * torch.randn_like(points)
+
+    def appearance(batch: Tensor) -> Tensor:
+        batch = batch.to(device)
+        return F.cross_entropy(network.dtan(seen(batch, *augmentation(batch))), truth[batch])
+
+    def geometry(batch: Tensor) -> Tensor:
+        batch = batch.to(device)
+        return F.cross_entropy(network.dtgn(moved(batch, *augmentation(batch))), truth[batch])
+
+    def joint(batch: Tensor) -> Tensor:
+        batch = batch.to(device)
+        change = augmentation(batch)
+        one = network.joint_dtan(seen(batch, *change))
+        two = network.joint_dtgn(moved(batch, *change))
+        losses = [F.cross_entropy(logits, truth[batch]) for logits in (one, two, one + two)]
+        return losses[0] + losses[1] + JOINT * losses[2]
+
+    def learn(
+        name: str, parameters: Iterable[nn.Parameter], loss: Callable[[Tensor], Tensor], epochs: int
+    ) -> list[float]:
+        return optimise(parameters, loss, rows, replace(config.schedule, epochs=epochs), f"{label} {name}")
+
+    history = {
+        "DTAN": learn("DTAN", network.dtan.parameters(), appearance, config.schedule.epochs),
+        "DTGN": learn("DTGN", network.dtgn.parameters(), geometry, config.dtgn_epochs),
+    }
+    network.joint_dtan.load_state_dict(network.dtan.state_dict())
+    network.joint_dtgn.load_state_dict(network.dtgn.state_dict())
+    for frozen in (network.joint_dtan.lower, network.joint_dtgn.lower):
+        frozen.eval().requires_grad_(False)
+    upper = [*network.joint_dtan.upper.parameters(), *network.joint_dtgn.upper.parameters()]
+    history["DTAGN"] = learn("joint", upper, joint, config.joint_epochs)
+    return network, history
+
+
+@torch.inference_mode()
+def predict(network: Dtagn, rows: pd.DataFrame) -> dict[str, Tensor]:
+    """Probabilities (rows, 7) by method: each network alone, their equally weighted sum, and after fine-tuning."""
+    device = next(network.parameters()).device
+    network.eval()
+    parts: dict[str, list[Tensor]] = {"DTAN": [], "DTGN": [], "DTAGN weighted sum": [], "DTAGN": []}
+    faces, trajectory = inputs(rows)
+    for one, two in zip(faces.split(64), trajectory.split(64), strict=True):
+        one, two = one.to(device), two.to(device)
+        dtan, dtgn = network.dtan(one).softmax(dim=1), network.dtgn(two).softmax(dim=1)
+        joint = (network.joint_dtan(one) + network.joint_dtgn(two)).softmax(dim=1)
+        for name, value in zip(parts, (dtan, dtgn, (dtan + dtgn) / 2, joint), strict=True):
+            parts[name].append(value.cpu())
+    return {name: torch.cat(values) for name, values in parts.items()}

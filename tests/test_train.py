@@ -1,0 +1,176 @@
+"""The networks, their augmentation, and one fold through the stage's command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from stages.tables import parquet, schema
+from stages.train import dtagn, lmf
+from stages.train.mirror import MIRROR
+from stages.train.optimise import Schedule
+
+SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3, weight_decay=0.0)
+ROOT = Path(__file__).parents[1]
+
+
+def rows(subjects: int = 4, maps: int = 3, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Feature tables of random content: two sequences a subject, general and micro."""
+    random = np.random.default_rng(seed)
+    one, two = [], []
+    for subject in range(subjects):
+        for session in range(2):
+            for kind in (schema.GENERAL, schema.MICRO):
+                head = {
+                    "sequence": f"S{subject:03}/{session:03}",
+                    "subject": f"S{subject:03}",
+                    "emotion": 1 + (subject + session) % 7,
+                    "fold": subject % 2,
+                    "set": kind,
+                    "part": 1.0,
+                }
+                images = random.integers(0, 256, (maps, 68, 68), "uint8")
+                faces, trajectory = random.integers(0, 256, (4, 32, 32), "uint8"), random.normal(size=(4, 68, 2))
+                one.append(head | {"sfem": 1.0, "maps": images.tobytes()})
+                two.append(head | {"faces": faces.tobytes(), "trajectory": trajectory.astype("float32").tobytes()})
+    return pd.DataFrame(one), pd.DataFrame(two)
+
+
+def test_mirror_is_its_own_inverse_and_keeps_the_midline() -> None:
+    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(68))
+    assert [i for i in range(68) if MIRROR[i] == i] == [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]
+
+
+def test_width_one_is_vgg16() -> None:
+    network = lmf.LmfFer(lmf.Config(width=1, lstm_layers=2, lstm_size=8, dropout=0, schedule=SCHEDULE))
+    convolutions = [layer for layer in network.encoder if isinstance(layer, nn.Conv2d)]
+    # VGG16's convolutions hold 14,714,688 values with three input channels and biases; ours see one and have none.
+    biases, colour = sum(layer.out_channels for layer in convolutions), 2 * 64 * 9
+    assert len(convolutions) == 13
+    assert sum(layer.weight.numel() for layer in convolutions) == 14_714_688 - biases - colour
+    assert network.eval()(torch.zeros(2, 8, 68, 68, dtype=torch.uint8)).shape == (2, 7)
+
+
+def test_mirrored_maps_are_the_maps_of_mirrored_landmarks() -> None:
+    from stages.featurize.lmf import lmf as change
+
+    points = np.random.default_rng(0).normal(200, 50, (3, 68, 2))
+    other = points[:, MIRROR] * [-1, 1]
+    ours = lmf.mirrored(torch.tensor(change(points))[None])[0]
+    np.testing.assert_allclose(ours, change(other))
+
+
+def test_first_layer_of_dtan_is_a_filter_per_frame_summed() -> None:
+    """The published form: Conv2d(12, 64 * 12, 5, groups=12), then a sum over the 12 frames."""
+    layer = dtagn.Dtan(dtagn.Config(0.25, 0, 1, 1, SCHEDULE), 12, 64).lower[0]
+    assert isinstance(layer, nn.Conv2d)
+    published = nn.Conv2d(12, 16 * 12, 5, groups=12, bias=False)
+    weight = layer.weight.detach()  # (filters, frames, 5, 5)
+    published.weight = nn.Parameter(weight.transpose(0, 1).reshape(12 * 16, 1, 5, 5))
+    faces = torch.rand(2, 12, 64, 64)
+    summed = published(faces).view(2, 12, 16, 60, 60).sum(dim=1) + layer.bias[None, :, None, None]
+    torch.testing.assert_close(layer(faces), summed, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("degrees", [-15.0, 0.0, 10.0])
+def test_faces_and_landmarks_turn_together(degrees: float, flip: bool) -> None:
+    """A blob at a landmark is found at the turned landmark."""
+    angle, flips = torch.deg2rad(torch.tensor([degrees])), torch.tensor([flip])
+    index, x, y = 17, 0.5, -0.3  # a point off the midline, in half sides from the centre
+    pixels = (torch.arange(64) + 0.5) / 32 - 1
+    image = torch.exp(-((pixels[None] - x) ** 2 + (pixels[:, None] - y) ** 2) / 0.005)[None, None] * 255
+    result = dtagn.rotated(image, angle, flips)[0, 0]
+    found = (result.sum(0) @ pixels / result.sum(), result.sum(1) @ pixels / result.sum())
+    # The other landmarks make the deviations of x and y equal, so that normalising again changes nothing.
+    trajectory = torch.zeros(1, 1, 68, 2)
+    trajectory[0, 0, index] = torch.tensor([x, y])
+    cos, sin, sign = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees)), -1 if flip else 1
+    expected = cos * sign * x - sin * y, sin * sign * x + cos * y
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    turned = dtagn.turned(trajectory, angle, flips)[0, 0, MIRROR[index] if flip else index]
+    assert np.sign(float(turned[0])) == np.sign(expected[0])
+    assert np.sign(float(turned[1])) == np.sign(expected[1])
+
+
+@pytest.mark.parametrize("model", [lmf, dtagn])
+def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-untyped-def]
+    """Two classes told apart by a constant shift of the inputs are told apart after a few epochs."""
+    torch.manual_seed(0)
+    table = rows(subjects=8)[model is dtagn].query("set == 'general'").copy()
+    table["emotion"] = np.arange(len(table)) % 2 + 1
+    for column, dtype in (("maps", "uint8"), ("faces", "uint8"), ("trajectory", "float32")):
+        if column in table:
+            shifted = []
+            for value, emotion in zip(table[column], table["emotion"], strict=True):
+                array = np.frombuffer(value, dtype).copy().reshape(-1, 2)
+                array[:, 0] = 10 + 200 * (emotion - 1) if dtype == "uint8" else array[:, 0] * emotion**2
+                shifted.append(array.tobytes())
+            table[column] = shifted
+    schedule = Schedule(epochs=25, batch=8, learning_rate=3e-3, weight_decay=0.0)
+    config = lmf.Config(0.0625, 1, 16, 0.0, schedule) if model is lmf else dtagn.Config(0.25, 0.0, 25, 10, schedule)
+    network, losses = model.fit(table, config, torch.device("cpu"), "test")
+    for method, probability in model.predict(network, table).items():
+        np.testing.assert_allclose(probability.sum(dim=1), 1, rtol=1e-5)
+        accuracy = (probability.argmax(dim=1).numpy() + 1 == table["emotion"]).mean()
+        assert accuracy >= 0.9, f"{method} {accuracy} {losses}"
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "stages.train", *arguments], cwd=folder, capture_output=True,
+                          text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""}, check=False)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with params.yaml and both feature tables of four subjects in two folds."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for model in ("lmf", "dtagn"):
+        params["train"][model]["schedule"] |= {"epochs": 1, "batch": 4}
+    params["train"]["dtagn"] |= {"dtgn_epochs": 1, "joint_epochs": 1}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    write(tmp_path, *rows())
+    return tmp_path
+
+
+def write(folder: Path, one: pd.DataFrame, two: pd.DataFrame) -> None:
+    parquet.write(folder / "data/features/lmf.parquet", schema.LMF, one)
+    parquet.write(folder / "data/features/dtagn.parquet", schema.DTAGN, two)
+
+
+@pytest.mark.parametrize(("model", "methods"), [("lmf", 1), ("dtagn", 4)])
+def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(folder: Path, model: str, methods: int) -> None:
+    assert run(folder, model, "1").returncode == 0
+    found = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)
+    assert len(found) == methods * 2 * 2 * 2  # two subjects, two sequences, two sets
+    assert set(found["subject"]) == {"S001", "S003"}
+    weights = (folder / f"results/models/{model}-1.safetensors").read_bytes()
+    # With other labels on the test subjects, all that was learnt stays the same to the bit.
+    tables = rows()
+    for table in tables:
+        table.loc[table["fold"] == 1, "emotion"] = 7
+    write(folder, *tables)
+    assert run(folder, model, "1").returncode == 0
+    again = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)
+    assert (folder / f"results/models/{model}-1.safetensors").read_bytes() == weights
+    np.testing.assert_array_equal(np.stack(found["probability"]), np.stack(again["probability"]))
+
+
+def test_a_fold_without_subjects_gives_an_empty_table(folder: Path) -> None:
+    result = run(folder, "lmf", "7")
+    assert result.returncode == 0, result.stderr
+    assert parquet.read(folder / "results/predictions/lmf-7.parquet", schema.PREDICTIONS).empty
+
+
+def test_a_missing_table_is_one_sentence(tmp_path: Path, folder: Path) -> None:
+    (folder / "data/features/lmf.parquet").unlink()
+    result = run(folder, "lmf", "0")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: data/features/lmf.parquet: no such table")
+    assert "Traceback" not in result.stderr
