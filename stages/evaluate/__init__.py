@@ -1,0 +1,1 @@
+"""Predictions of all folds -> the poster's table, with the statistics it did not print."""

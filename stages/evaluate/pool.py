@@ -1,0 +1,101 @@
+"""From the predictions of single folds to what each method says of every sequence, and the joint framework on top.
+
+An *answers* frame has one row per sequence (index ``sequence``, sorted) and the columns ``emotion``, ``fold``,
+``general`` and ``micro``: the true code, the fold that tested it, and the codes predicted for its two recordings.
+A *sizes* frame has the same index and the columns ``fold``, ``general`` and ``micro``: the recordings' SFEM in 1/px.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from stages.evaluate import gate
+from stages.evaluate.poster import DTAGN, JOINT, LMF_FER
+from stages.tables.room import RoomError
+from stages.tables.schema import GENERAL, MICRO
+
+RECORDINGS = [GENERAL, MICRO]
+STALE = "predictions and data set do not belong together: run dvc repro train"
+
+
+def check(predictions: pd.DataFrame, sequences: pd.DataFrame) -> None:
+    """Raises RoomError unless every sequence is predicted once a set and method, in its subject's fold, as labelled.
+
+    A subject in two folds would be tested by a model that was trained on it, so that is an error too.
+    """
+    split = sequences.groupby("subject")["fold"].nunique()
+    if (split > 1).any():
+        raise RoomError(f"subject {split.index[split > 1][0]} is in more than one fold; run dvc repro ingest")
+    twice = predictions.duplicated(["method", "set", "sequence"])
+    if twice.any():
+        method, recording, name = predictions.loc[twice, ["method", "set", "sequence"]].iloc[0]
+        raise RoomError(f"{name} ({recording}) is predicted more than once by {method}; {STALE}")
+    known = predictions.merge(sequences, "left", "sequence", suffixes=("", "_known"))
+    for column in ("subject", "emotion", "fold"):
+        wrong = known[column] != known[f"{column}_known"]
+        if wrong.any():
+            raise RoomError(f"{known.loc[wrong, 'sequence'].iloc[0]} is predicted with another {column}; {STALE}")
+
+
+def sizes(lmf: pd.DataFrame) -> pd.DataFrame:
+    """The sizes frame of every sequence that has both recordings, from the whole sequences of the LMF table."""
+    whole = lmf[lmf["part"] == 1]
+    twice = whole.duplicated(["sequence", "set"])
+    if twice.any():
+        raise RoomError(f"{whole.loc[twice, 'sequence'].iloc[0]} is twice in the LMF table; run dvc repro featurize")
+    return _wide(whole, ["fold"], "sfem")
+
+
+def answers(predictions: pd.DataFrame, sfem: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each method's answers frame, of the sequences that are complete.
+
+    Complete is what has an SFEM and a prediction of DTAGN and of LMF-FER for both recordings. A further method is
+    shown on those of them that it predicted for both recordings itself.
+    """
+    tables = {
+        str(method): _wide(rows, ["emotion", "fold"], "predicted").astype(int)
+        for method, rows in predictions.groupby("method")
+    }
+    for method in (DTAGN, LMF_FER):
+        if method not in tables:
+            raise RoomError(f"results/predictions: holds no predictions of {method}; run dvc repro train")
+    complete = sfem.index.intersection(tables[DTAGN].index).intersection(tables[LMF_FER].index)
+    if complete.empty:
+        raise RoomError(
+            "no sequence has an SFEM and predictions of both methods for its general and its micro recording;"
+            " data/interim/rejected_*.parquet gives the reasons"
+        )
+    return {method: table[table.index.isin(complete)] for method, table in tables.items()}
+
+
+def thresholds(sfem: pd.DataFrame) -> dict[int, float]:
+    """Each fold's gate in 1/px, fitted on the sequences of all *other* folds' subjects."""
+    training = {int(fold): sfem[sfem["fold"] != fold] for fold in sorted(sfem["fold"].unique())}
+    if any(table.empty for table in training.values()):
+        raise RoomError("all subjects are in one fold, so nobody is left to train on; use a data set of two or more")
+    return {fold: gate.threshold(table[GENERAL], table[MICRO]) for fold, table in training.items()}
+
+
+def joint(large: pd.DataFrame, small: pd.DataFrame, sfem: pd.DataFrame, limits: pd.Series | float) -> pd.DataFrame:
+    """The joint framework's answers from DTAGN's (``large``) and LMF-FER's (``small``), of the same sequences.
+
+    ``limits`` is the gate's threshold in 1/px, one of each sequence (index ``sequence``) or one of all.
+    """
+    chosen = {
+        recording: gate.choose(sfem.loc[large.index, recording], limits, large[recording], small[recording])
+        for recording in RECORDINGS
+    }
+    return large.assign(**chosen)
+
+
+def methods(tables: dict[str, pd.DataFrame], sfem: pd.DataFrame, limits: dict[int, float]) -> dict[str, pd.DataFrame]:
+    """All answers in the poster's order (DTAGN, LMF-FER, the joint framework), then the further methods' by name."""
+    large, small = tables[DTAGN], tables[LMF_FER]
+    first = {DTAGN: large, LMF_FER: small, JOINT: joint(large, small, sfem, large["fold"].map(limits))}
+    return first | {method: tables[method] for method in sorted(tables) if method not in first and len(tables[method])}
+
+
+def _wide(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+    """One row per sequence with ``value`` of its two recordings; sequences that lack one are left out."""
+    wide = rows.pivot(index=["sequence", *keys], columns="set", values=value).reindex(columns=RECORDINGS).dropna()
+    return wide.reset_index(keys).rename_axis(columns=None).sort_index()

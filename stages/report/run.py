@@ -1,0 +1,113 @@
+"""A finished run as the report needs it: read once, from the files of all stages before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from PIL import Image
+
+from stages.report import examples
+from stages.report.pictures import RECORDINGS, Example
+from stages.report.pipeline import Stage
+from stages.tables import parquet, room
+from stages.tables.schema import EMOTIONS, FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
+
+INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
+SECTIONS = ("dataset", "protocol", "simulate", "ingest", "synthesize", "landmark", "featurize", "train", "evaluate")
+SETTING_ASIDE = ("ingest", "synthesize", "landmark")
+LOSSES = {"part": "str", "epoch": "int64", "loss": "float64"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """``table``, ``statistics`` and ``curves`` are evaluate's files; ``losses`` has part, epoch and loss of all folds.
+
+    ``landmarks`` holds set, status and jitter of every frame; ``typical`` is an example of each emotion, ``spread``
+    are examples of a small, a median and a large expression.
+    """
+
+    params: dict[str, dict[str, Any]]
+    statistics: dict[str, Any]
+    table: pd.DataFrame
+    curves: dict[str, pd.DataFrame]
+    losses: pd.DataFrame
+    rejected: pd.DataFrame
+    landmarks: pd.DataFrame
+    typical: list[Example]
+    spread: list[Example]
+    stages: dict[str, Stage]
+
+
+def read() -> Run:
+    """Reads the run in the current folder. Raises RoomError when a stage before has not run."""
+    simulated, stages = room.params("dataset")["name"] == "simulated", _stages()
+    curves = {file.stem: pd.read_csv(file) for file in sorted(_made("plots").glob("*.csv"))}
+    sequences, sfem = parquet.read(INTERIM / "sequences.parquet", SEQUENCES), curves["sfem"]
+    typical, spread, rows = examples.typical(sfem, sequences), examples.spread(sfem), sequences.set_index("sequence")
+    # A real person's face may be published only with that person's consent, which no table knows: none is read.
+    shown = {name: _example(name, rows.loc[name], faces=simulated) for name in dict.fromkeys(typical + spread)}
+    return Run(
+        params={section: room.params(section) for section in SECTIONS if simulated or section != "simulate"},
+        statistics=json.loads(_made("statistics.json").read_text()),
+        table=pd.read_csv(_made("table.csv")),
+        curves=curves,
+        losses=pd.concat(pd.read_csv(file, dtype=LOSSES) for file in sorted(_made("history").glob("*.csv"))),
+        rejected=pd.concat(parquet.read(INTERIM / f"rejected_{stage}.parquet", REJECTED) for stage in SETTING_ASIDE),
+        landmarks=parquet.read(INTERIM / "landmarks.parquet", LANDMARKS, ["set", "status", "jitter"]),
+        typical=[shown[name] for name in typical],
+        spread=[shown[name] for name in spread],
+        stages=stages,
+    )
+
+
+def _made(name: str) -> Path:
+    if not (RESULTS / name).exists():
+        raise room.RoomError(f"{RESULTS / name}: not found; run the stages that come first: dvc repro evaluate")
+    return RESULTS / name
+
+
+def _example(name: str, row: pd.Series, faces: bool) -> Example:
+    maps, sfem, landmarks = {}, {}, {}
+    for recording in RECORDINGS:
+        lmf = _group(FEATURES / "lmf.parquet", LMF, name, recording)
+        whole = lmf[lmf["part"] == 1].iloc[0]
+        maps[recording], sfem[recording] = np.frombuffer(whole["maps"], np.uint8).reshape(-1, 68, 68), whole["sfem"]
+        points = _group(INTERIM / "landmarks.parquet", LANDMARKS, name, recording)
+        landmarks[recording] = np.stack([np.stack(points["x"]), np.stack(points["y"])], axis=-1)
+        landmarks[recording] -= row[["crop_x", "crop_y"]].to_numpy("float32")
+    pngs = _group(INTERIM / "frames.parquet", FRAMES, name)["png"] if faces else []
+    images = [np.array(Image.open(BytesIO(png))) for png in pngs]
+    return Example(name, EMOTIONS[row["emotion"]], maps, sfem, landmarks, images)
+
+
+def _group(path: Path, table: Table, *key: str) -> pd.DataFrame:
+    """One sequence's row group, so that memory does not grow with the data set."""
+    return parquet.read_group(path, table, parquet.keys(path, table, ["sequence", "set"][: len(key)]).index(key))
+
+
+def _stages() -> dict[str, Stage]:
+    """DVC's stages that the root's dvc.yaml declares or needs, by their addresses."""
+    try:
+        with Repo() as repo:
+            graph = repo.index.graph
+            wanted = {stage for stage in graph if stage.path_in_repo == "dvc.yaml"}
+            wanted |= {below for stage in wanted for below in nx.descendants(graph, stage)}
+            return {
+                stage.addressing: Stage(
+                    [below.addressing for below in graph.successors(stage)], [out.def_path for out in stage.outs]
+                )
+                for stage in wanted
+            }
+    except DvcException as error:
+        raise room.RoomError(
+            f"dvc.yaml: DVC cannot read the pipeline here ({error}); run from the repository"
+        ) from None

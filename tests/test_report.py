@@ -1,0 +1,233 @@
+"""The report of a made-up run: what it says, that it stands alone, and how a real browser shows it."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import networkx as nx
+import pandas as pd
+import pytest
+from dvc.repo import Repo
+
+from stages.report import examples, page, pipeline
+from tests import finished_run
+from tests.conftest import run_stage
+
+FIGURES = ("table", "confusion", "gate", "share", "size", "learning", "faces", "reading", "emotions", "sequence",
+           "pipeline")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("report")
+    finished_run.write(root, subjects=12)
+    Repo.init(str(root), no_scm=True).close()
+    for stage in ("evaluate", "report"):
+        finished_run.run(root, stage)
+    return root / "results"
+
+
+class Page(html.parser.HTMLParser):
+    """The elements of a page, checked to be closed in the order in which they were opened."""
+
+    VOID = ("meta", "link", "img", "br")
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(file.read_text())
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] != ["style"]:
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+def test_page_stands_alone(results: Path) -> None:
+    found = Page(results / "report.html")
+    addresses = [str(value) for _, attributes in found.elements for key, value in attributes.items()
+                 if key in ("src", "href")]  # fmt: skip
+    assert {address[:5] for address in addresses if not address.startswith("#")} == {"data:"}
+    assert not re.search(r"url\(|@import|<script", (results / "report.html").read_text())
+    assert (results / "report.html").stat().st_size < 5e6
+    assert len(found.all("img")) == len(FIGURES)
+
+
+def test_page_can_be_read_aloud_and_used_by_keyboard(results: Path) -> None:
+    found = Page(results / "report.html")
+    names = [str(attributes["id"]) for _, attributes in found.elements if "id" in attributes]
+    assert max(Counter(names).values()) == 1
+    links = [str(link["href"])[1:] for link in found.all("a")]
+    assert len(links) > 10
+    for name in links + [str(a["aria-labelledby"]) for _, a in found.elements if "aria-labelledby" in a]:
+        assert name in names
+    assert found.all("html") == [{"lang": "en"}]
+    assert len(found.all("h1")) == len(found.all("main")) == 1
+    assert len(found.all("caption")) == len(found.all("table")) >= 10
+    assert all(heading.get("scope") for heading in found.all("th"))
+    assert all(len(str(image["alt"])) > 30 for image in found.all("img"))
+    scrolled = [a for tag, a in found.elements if tag == "div" and a.get("class") == "scroll"]
+    assert len(scrolled) == len(found.all("table")) + len(FIGURES)
+    assert all(a["tabindex"] == "0" and ("aria-label" in a or "aria-labelledby" in a) for a in scrolled)
+
+
+def test_page_says_what_evaluate_found(results: Path) -> None:
+    words, tidy = Page(results / "report.html").words(), pd.read_csv(results / "table.csv")
+    for row in tidy.itertuples():
+        if row.set == "mixed":
+            cell = f"{100 * row.mean:.2f}% ± {100 * row.sd:.2f} first draw {row.correct}/{row.total} ="
+        else:
+            cell = f"{100 * row.accuracy:.2f}% {row.correct}/{row.total}"
+        assert cell in words
+        assert f"{100 * row.wilson_low:.1f}% to {100 * row.wilson_high:.1f}% {row.uf1:.3f} {row.uar:.3f}" in words
+    for printed in ("93.88% 307/327", "43.34% 142/327", "77.98% 255/327", "88.69% 290/327"):
+        assert printed in words
+    statistics = json.loads((results / "statistics.json").read_text())
+    for fold in statistics["dataset"]["folds"]:
+        assert f"{fold['fold']} {fold['subjects']} {fold['sequences']}" in words
+    assert "Not counted: S012/001" in words
+    assert "ingest unlabelled 1 synthesize face lost 1" in words
+    assert "S001/009" not in words
+    assert "S012/001 (synthesize): frame 3 shows no face" in words
+
+
+def test_figures_are_the_same_bytes_every_time(results: Path) -> None:
+    files = [
+        results / "report.html",
+        *(results / f"figures/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")),
+    ]
+    assert sorted((results / "figures").iterdir()) == sorted(files[1:])
+    before = [file.read_bytes() for file in files]
+    result = run_stage(results.parent, "report")
+    assert result.returncode == 0, result.stderr
+    assert [file.name for file, data in zip(files, before, strict=True) if file.read_bytes() != data] == []
+
+
+def test_no_real_face_is_shown(tmp_path: Path) -> None:
+    """Few subjects, two emotions, real data: the page is written, and the face tables are not even opened."""
+    finished_run.write(tmp_path, subjects=3, emotions=(1, 5), dataset="ckplus")
+    Repo.init(str(tmp_path), no_scm=True).close()
+    (tmp_path / "data/interim/frames.parquet").unlink()
+    for stage in ("evaluate", "report"):
+        finished_run.run(tmp_path, stage)
+    words = Page(tmp_path / "results/report.html").words()
+    assert "fold sizes do not agree with CK+'s published ones" in words
+    assert "simulated faces in CK+'s layout" not in words
+    assert "3 of 10 hold subjects" in words
+
+
+def test_before_evaluate_one_sentence(tmp_path: Path) -> None:
+    finished_run.write(tmp_path, subjects=2)
+    Repo.init(str(tmp_path), no_scm=True).close()
+    with pytest.raises(SystemExit, match=r"^error: results/plots: not found; .* dvc repro evaluate$"):
+        finished_run.run(tmp_path, "report")
+
+
+def test_outside_a_repository_one_sentence(tmp_path: Path) -> None:
+    finished_run.write(tmp_path, subjects=2)
+    with pytest.raises(SystemExit, match=r"^error: dvc.yaml: DVC cannot read the pipeline here"):
+        finished_run.run(tmp_path, "report")
+
+
+def test_folds_are_one_box_and_edges_follow_the_data() -> None:
+    stages = {
+        "data/dvc.yaml:simulate": pipeline.Stage([], ["data/raw/simulated"]),
+        "ingest": pipeline.Stage(["data/dvc.yaml:simulate"], ["data/interim/frames.parquet"]),
+        "train@lmf-0": pipeline.Stage(["ingest"], ["results/predictions/lmf-0.parquet"]),
+        "train@lmf-1": pipeline.Stage(["ingest"], ["results/predictions/lmf-1.parquet"]),
+        "evaluate": pipeline.Stage(["train@lmf-0", "train@lmf-1", "ingest"], ["results/table.csv", "results/plots"]),
+    }
+    graph = pipeline.collapse(stages)
+    assert set(graph.edges) == {("simulate", "ingest"), ("ingest", "train lmf"), ("train lmf", "evaluate"),
+                                ("ingest", "evaluate")}  # fmt: skip
+    assert graph.nodes["train lmf"] == {"count": 2, "outs": ["predictions"]}
+    assert graph.nodes["evaluate"] == {"count": 1, "outs": ["table", "plots"]}
+    assert next(iter(nx.topological_sort(graph))) == "simulate"
+
+
+def test_examples_are_medians_not_favourites() -> None:
+    names = [f"S{i:03}/001" for i in range(11)]
+    sfem = pd.DataFrame({"sequence": names * 2, "set": ["general"] * 11 + ["micro"] * 11,
+                         "sfem": [*range(11), *range(50, 61)]})  # fmt: skip
+    sequences = pd.DataFrame({"sequence": names, "emotion": [2] * 5 + [7] * 6})
+    assert examples.typical(sfem, sequences) == ["S002/001", "S007/001"]
+    assert examples.spread(sfem) == ["S001/001", "S005/001", "S009/001"]
+    assert examples.spread(sfem.sample(frac=1, random_state=1)) == examples.spread(sfem)
+    assert examples.spread(sfem[sfem["sequence"] == names[3]]) == [names[3]]
+
+
+def test_parameters_are_listed_flat() -> None:
+    assert page.flat({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": "x"}) == [("a.b", "1"), ("a.c.d", "1, 2"), ("e", "x")]
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+PROBE = """<!doctype html><body style="margin:0">
+<iframe style="width:{width}px;height:2000px;border:0" src="report.html"></iframe><pre id="found"></pre><script>
+addEventListener("load", () => {{
+  const page = document.querySelector("iframe").contentWindow, root = page.document.documentElement;
+  const images = [...page.document.images];
+  const seen = element => page.getComputedStyle(element);
+  document.getElementById("found").textContent = JSON.stringify({{
+    overflow: root.scrollWidth - root.clientWidth,
+    images: images.filter(image => image.complete && image.naturalWidth > 100).length,
+    broken: images.filter(image => !image.naturalWidth).length,
+    fetched: page.performance.getEntriesByType("resource").map(entry => entry.name.slice(0, 5)),
+    smallest: Math.min(...[...page.document.querySelectorAll("p, td, th, li, small, figcaption")]
+      .map(element => parseFloat(seen(element).fontSize))),
+    cut: [...page.document.querySelectorAll("body *")].filter(element =>
+      element.scrollWidth > element.clientWidth + 1 && seen(element).overflowX == "hidden").length,
+    focused: [...page.document.querySelectorAll(".scroll")].every(element => {{
+      element.focus(); return page.document.activeElement == element; }}),
+  }});
+}});
+</script>"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_in_a_browser(results: Path, width: int) -> None:
+    if BROWSER is None:
+        if "CI" in os.environ:
+            pytest.fail("no Chromium on this machine, and with CI set this test is never skipped: install chromium")
+        pytest.skip("no Chromium on this machine: install chromium to test the page in a browser")
+    (results / "probe.html").write_text(PROBE.format(width=width))
+    command = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+               "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]  # fmt: skip
+    shown = subprocess.run([*command, (results / "probe.html").as_uri()], capture_output=True, text=True, timeout=120,
+                           check=True)  # fmt: skip
+    (results / "probe.html").unlink()
+    answer = re.search(r'<pre id="found">(.+?)</pre>', shown.stdout)
+    assert answer, shown.stderr
+    found = json.loads(answer[1])
+    assert [line for line in shown.stderr.splitlines() if "CONSOLE" in line] == []
+    assert found["overflow"] <= 0
+    assert found["images"] == len(FIGURES)
+    assert found["broken"] == 0
+    assert set(found["fetched"]) <= {"data:"}
+    assert found["smallest"] >= 12
+    assert found["cut"] == 0
+    assert found["focused"]
