@@ -1,0 +1,1 @@
+"""Prefect flows: visitors that walk DVC's plan without owning it."""
