@@ -5,12 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import cv2
-import numpy as np
-
 from stages.synthesize.interpolators import choose
 from stages.synthesize.recursion import Interpolator, densify
-from stages.tables import parquet
+from stages.tables import images, parquet
 from stages.tables.room import RoomError
 from stages.tables.schema import FRAMES
 
@@ -27,32 +24,22 @@ def synthesize(item: tuple[int, str], path: str, originals: int, levels: int, in
     table = parquet.read_group(path, FRAMES, index)
     if (table["sequence"] != sequence).any():
         raise RoomError(f"{path}: row group {index} is not sequence {sequence}; run the stage that writes it again")
+    pngs = table.sort_values("frame")["png"][:originals]
+    if len(pngs) < originals:
+        reason = f"{path}: {sequence} has {len(pngs)} frames and synthesize.originals asks for {originals}"
+        return [], [_rejected(sequence, "too short", reason)]
     try:
-        frames = decode(list(table.sort_values("frame")["png"][:originals]), originals)
-    except ValueError as error:
-        code, reason = error.args
-        return [], [{"sequence": sequence, "stage": "synthesize", "code": code, "reason": f"{path}: {reason}"}]
+        frames = images.decode(pngs, f"{path}: {sequence}")
+    except RoomError as error:
+        return [], [_rejected(sequence, "damaged frame", str(error))]
     dense = densify(frames, _interpolator(interpolator), levels)
     return [
-        {"sequence": sequence, "frame": number, "png": cv2.imencode(".png", image)[1].tobytes()}
-        for number, image in enumerate(dense, start=1)
+        {"sequence": sequence, "frame": number, "png": images.encode(image)} for number, image in enumerate(dense, 1)
     ], []
 
 
-def decode(pictures: list[bytes], wanted: int) -> np.ndarray:
-    """PNG bytes -> uint8 (wanted, height, width).
-
-    Raises ValueError(code, reason) when there are too few, one is not a picture, or their sizes differ.
-    """
-    if len(pictures) < wanted:
-        raise ValueError("too short", f"has {len(pictures)} frames and synthesize.originals asks for {wanted}")
-    frames = [cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE) for picture in pictures]
-    for number, frame in enumerate(frames, start=1):
-        if frame is None:
-            raise ValueError("damaged frame", f"frame {number} is not a readable PNG; run the stage that wrote it")
-        if frame.shape != frames[0].shape:
-            raise ValueError("sizes differ", f"frame {number} is {frame.shape}, the first is {frames[0].shape}")
-    return np.stack(frames)
+def _rejected(sequence: str, code: str, reason: str) -> dict[str, str]:
+    return {"sequence": sequence, "stage": "synthesize", "code": code, "reason": reason}
 
 
 @lru_cache(maxsize=1)
