@@ -132,7 +132,7 @@ def write(
                     for part in (1.0, 0.6, 0.35) if recording == GENERAL else (1.0,):
                         steps = np.linspace(0, end * part, 9)[:, None, None]
                         maps, sfem = features(shape + steps * apex + random.normal(0, 0.01, (9, 68, 2)))
-                        rows.append(head | {"set": recording, "part": part, "sfem": sfem, "maps": maps})
+                        rows.append(head | {"set": recording, "part": part, "noise": 0.0, "sfem": sfem, "maps": maps})
                     lmf.write(rows)
                     for method, chance in RIGHT.items():
                         right = random.random() < chance[recording == MICRO]

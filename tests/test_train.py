@@ -37,7 +37,7 @@ def rows(subjects: int = 4, maps: int = 3, seed: int = 0) -> tuple[pd.DataFrame,
                 }
                 images = random.integers(0, 256, (maps, 68, 68), "uint8")
                 faces, trajectory = random.integers(0, 256, (4, 32, 32), "uint8"), random.normal(size=(4, 68, 2))
-                one.append(head | {"sfem": 1.0, "maps": images.tobytes()})
+                one.append(head | {"noise": 0.0, "sfem": 1.0, "maps": images.tobytes()})
                 two.append(head | {"faces": faces.tobytes(), "trajectory": trajectory.astype("float32").tobytes()})
     return pd.DataFrame(one), pd.DataFrame(two)
 
@@ -48,7 +48,7 @@ def test_mirror_is_its_own_inverse_and_keeps_the_midline() -> None:
 
 
 def test_width_one_is_vgg16() -> None:
-    network = lmf.LmfFer(lmf.Config(width=1, lstm_layers=2, lstm_size=8, dropout=0, schedule=SCHEDULE))
+    network = lmf.LmfFer(lmf.Config(width=1, lstm_layers=2, lstm_size=8, dropout=0, steps=8, schedule=SCHEDULE))
     convolutions = [layer for layer in network.encoder if isinstance(layer, nn.Conv2d)]
     # VGG16's convolutions hold 14,714,688 values with three input channels and biases; ours see one and have none.
     biases, colour = sum(layer.out_channels for layer in convolutions), 2 * 64 * 9
@@ -114,7 +114,7 @@ def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-
                 shifted.append(array.tobytes())
             table[column] = shifted
     schedule = Schedule(epochs=25, batch=8, learning_rate=3e-3, weight_decay=0.0)
-    config = lmf.Config(0.0625, 1, 16, 0.0, schedule) if model is lmf else dtagn.Config(0.25, 0.0, 25, 10, schedule)
+    config = lmf.Config(0.0625, 1, 16, 0.0, 8, schedule) if model is lmf else dtagn.Config(0.25, 0.0, 25, 10, schedule)
     network, losses = model.fit(table, config, torch.device("cpu"), "test")
     for method, probability in model.predict(network, table).items():
         np.testing.assert_allclose(probability.sum(dim=1), 1, rtol=1e-5)

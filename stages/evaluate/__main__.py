@@ -22,21 +22,25 @@ def save(name: str, text: str) -> None:
 
 def main() -> None:
     share, draws, seed = (room.params("evaluate")[key] for key in ("micro_share", "draws", "seed"))
-    files = sorted((RESULTS / "predictions").glob("*.parquet"))
+    folds = room.params("protocol")["folds"]
+    # Files of folds that params.yaml no longer names may lie about from an earlier protocol.
+    files = [file for fold in folds for file in sorted((RESULTS / "predictions").glob(f"*-{fold}.parquet"))]
     if not files:
         raise room.RoomError(f"{RESULTS / 'predictions'}: holds no predictions; run dvc repro train")
     columns = [name for name in PREDICTIONS.schema.names if name != "probability"]
     predictions = pd.concat([parquet.read(file, PREDICTIONS, columns) for file in files])
     sequences = parquet.read(INTERIM / "sequences.parquet", SEQUENCES)
     rejected = pd.concat([parquet.read(INTERIM / f"rejected_{stage}.parquet", REJECTED) for stage in SETTING_ASIDE])
-    sfem = pool.sizes(parquet.read("data/features/lmf.parquet", LMF, ["sequence", "fold", "set", "part", "sfem"]))
+    sfem = pool.sizes(
+        parquet.read("data/features/lmf.parquet", LMF, ["sequence", "fold", "set", "part", "noise", "sfem"])
+    )
 
     pool.check(predictions, sequences)
     limits = pool.thresholds(sfem)
     tables = pool.methods(pool.answers(predictions, sfem), sfem, limits)
     complete = tables["DTAGN"].index
     lots = pd.DataFrame(mixed.lots(list(complete), draws, seed), complete)
-    found = facts.facts(room.params("dataset")["name"], sequences, complete, rejected, room.params("protocol")["folds"])
+    found = facts.facts(room.params("dataset")["name"], sequences, complete, rejected, folds)
     tidy, tests = table.tidy(tables, lots, share), table.comparisons(tables, lots, share)
     text = document.markdown(tidy, tests, facts.sentence(found), draws, share)
 

@@ -26,7 +26,8 @@ def featurize(item: tuple[int, int, dict[str, Any]], options: Options) -> Any:
 
 def main() -> None:
     section = room.params("featurize")
-    options = Options(frames=int(room.params("protocol")["frames"]), **section | {"parts": tuple(section["parts"])})
+    section |= {key: tuple(section[key]) for key in ("parts", "noise")}
+    options = Options(frames=int(room.params("protocol")["frames"]), **section)
     table = parquet.read(IN / "sequences.parquet", schema.SEQUENCES)
     rows = {row["sequence"]: row for row in table.to_dict("records")}
     stored = {

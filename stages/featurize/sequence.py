@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ class Options:
     frames: int
     eps: float
     parts: tuple[float, ...]
+    noise: tuple[float, ...]
     dtagn_frames: int
     dtagn_size: int
 
@@ -28,20 +30,24 @@ def features(
     """The LMF rows and the DTAGN rows of one sequence.
 
     ``row`` is its line of the sequences table, ``kind`` general or micro, ``frames`` its uint8 crops (n, height, width)
-    and ``points`` its landmarks (n, 68, 2) in native px. A general sequence also gives a row for each smaller part of
-    itself (neutral to part-way); micro sequences are only ever tested, and whole.
+    and ``points`` its landmarks (n, 68, 2) in native px. A general sequence also gives rows to train on: of each
+    smaller part of itself (neutral to part-way), and of each with landmark errors. Micro ones are only ever tested.
     """
     head = {key: row[key] for key in ("sequence", "subject", "emotion", "fold")} | {"set": kind}
     inside = points - np.array([row["crop_x"], row["crop_y"]], points.dtype)
     maps_rows, dtagn_rows = [], []
-    for part in options.parts if kind == GENERAL else (1.0,):
+    parts, noises = (options.parts, options.noise) if kind == GENERAL else ((1.0,), (0.0,))
+    for part in parts:
         last = max(2, 1 + round(part * (len(points) - 1)))
         resampled = lmf.resample(points[:last], options.frames)
-        change = lmf.lmf(resampled)
-        maps = lmf.maps(change, options.eps)
-        maps_rows.append(
-            head | {"part": part, "sfem": lmf.sfem(change, resampled), "maps": maps.tobytes()},
-        )
+        for noise in noises:
+            # The item's own name makes the seed, so that no other sequence changes it.
+            seed = hashlib.sha256(f"{row['sequence']} {part} {noise}".encode()).digest()
+            moved = lmf.with_error(resampled, noise, np.random.default_rng(list(seed)))
+            change = lmf.lmf(moved)
+            maps = lmf.maps(change, options.eps)
+            tail = {"part": part, "noise": noise, "sfem": lmf.sfem(change, moved), "maps": maps.tobytes()}
+            maps_rows.append(head | tail)
         faces = dtagn.faces(frames[:last], inside[:last], options.dtagn_frames, options.dtagn_size)
         trajectory = dtagn.trajectory(points[:last], options.dtagn_frames)
         dtagn_rows.append(head | {"part": part, "faces": faces.tobytes(), "trajectory": trajectory.tobytes()})

@@ -10,7 +10,7 @@ import cv2
 import dlib
 import numpy as np
 
-from stages.landmark.landmarker import DETECTED, Box, Landmarks, bend
+from stages.landmark.landmarker import Box
 from stages.tables.room import RoomError
 from stages.tables.schema import POINTS
 
@@ -30,24 +30,15 @@ def _predictor() -> dlib.shape_predictor:
     return dlib.shape_predictor(str(path))
 
 
-def predict(frame: np.ndarray, box: Box, enlarge: int) -> np.ndarray:
-    """68 points of one frame, float32 (68, 2) in crop px.
-
-    The predictor answers in whole pixels, so it sees the frame enlarged ``enlarge`` times.
-    """
-    large = cv2.resize(frame, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
-    left, top, width, height = (round(enlarge * value) for value in box)
-    shape = _predictor()(large, dlib.rectangle(left, top, left + width - 1, top + height - 1))
-    points = np.array([(shape.part(i).x, shape.part(i).y) for i in range(POINTS)], np.float32)
-    return (points + 0.5) / enlarge - 0.5  # pixel centres, as cv2.resize lays them
-
-
-class Detected:
-    """Every frame on its own: the plain baseline, whose points do not drift but jitter."""
+class Dlib:
+    """A ``Detector``: the predictor answers in whole pixels, so it sees the frame enlarged ``enlarge`` times."""
 
     def __init__(self, enlarge: int) -> None:
         self.enlarge = enlarge
 
-    def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
-        points = np.stack([predict(frame, box, self.enlarge) for frame in frames])
-        return Landmarks(points, [DETECTED] * len(frames), bend(points))
+    def __call__(self, frame: np.ndarray, box: Box) -> np.ndarray:
+        large = cv2.resize(frame, None, fx=self.enlarge, fy=self.enlarge, interpolation=cv2.INTER_CUBIC)
+        left, top, width, height = (round(self.enlarge * value) for value in box)
+        shape = _predictor()(large, dlib.rectangle(left, top, left + width - 1, top + height - 1))
+        points = np.array([(shape.part(i).x, shape.part(i).y) for i in range(POINTS)], np.float32)
+        return (points + 0.5) / self.enlarge - 0.5  # pixel centres, as cv2.resize lays them

@@ -13,9 +13,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stages.landmark.detection import predict
 from stages.landmark.fusion import Evidence
-from stages.landmark.landmarker import CARRIED, DETECTED, Box, Landmarks
+from stages.landmark.landmarker import CARRIED, DETECTED, Box, Detector, Landmarks
 from stages.landmark.patches import Image, align, lay, relight, sample
 from stages.tables.schema import POINTS
 
@@ -26,16 +25,16 @@ DOUBT = 0.05
 class Carried:
     """Frame 1 by detection, every other frame by motion: the default landmarker.
 
-    ``enlarge`` is the detector's; ``smooth`` is the standard deviation of the Gaussian on the flow, ``patch`` that of
-    a patch's window and ``detection`` the expected error of one detected point, all in px.
+    ``smooth`` is the standard deviation of the Gaussian on the flow, ``patch`` that of a patch's window and
+    ``detection`` the expected error of one point that ``detect`` finds, all in px.
     """
 
-    def __init__(self, enlarge: int, smooth: float, patch: float, detection: float) -> None:
-        self.enlarge, self.smooth, self.patch, self.detection = enlarge, smooth, patch, detection
+    def __init__(self, detect: Detector, smooth: float, patch: float, detection: float) -> None:
+        self.detect, self.smooth, self.patch, self.detection = detect, smooth, patch, detection
         self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
-        start = predict(frames[0], box, self.enlarge)
+        start = self.detect(frames[0], box)
         evidence = Evidence(len(frames), POINTS)
         evidence.position(0, start, self.detection)
         patches, weights = lay(start, self.patch)
@@ -58,7 +57,7 @@ class Carried:
             gain = variance / (variance + error**2)
             moved, variance = moved + gain[:, None] * more, variance * (1 - gain)
 
-            found = predict(frame, _shift(box, moved), self.enlarge)
+            found = self.detect(frame, _shift(box, moved))
             off = np.linalg.norm(found - start - moved, axis=1) / self.detection
             evidence.position(number, found, self.detection * np.sqrt(np.maximum(1, off / 3)))  # Huber
             previous = image

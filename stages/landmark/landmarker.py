@@ -34,6 +34,12 @@ class Unusable(Exception):
         self.code, self.reason = code, reason
 
 
+class Detector(Protocol):
+    """Finds the points of a single frame, uint8 (height, width), from its face box: float32 (68, 2), crop px."""
+
+    def __call__(self, frame: np.ndarray, box: Box) -> np.ndarray: ...
+
+
 class Landmarker(Protocol):
     """Finds 68 landmarks in every frame of a sequence.
 
@@ -42,6 +48,17 @@ class Landmarker(Protocol):
     """
 
     def __call__(self, frames: np.ndarray, box: Box) -> Landmarks: ...
+
+
+class EveryFrame:
+    """Every frame on its own: the plain baseline, whose points never drift but jitter."""
+
+    def __init__(self, detect: Detector) -> None:
+        self.detect = detect
+
+    def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
+        points = np.stack([self.detect(frame, box) for frame in frames])
+        return Landmarks(points, [DETECTED] * len(frames), bend(points))
 
 
 def bend(points: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,16 @@ import numpy as np
 import pandas as pd
 
 from stages.landmark import shipped
-from stages.landmark.detection import Detected
+from stages.landmark.aam import AAM
+from stages.landmark.detection import Dlib
 from stages.landmark.flow import Carried
-from stages.landmark.landmarker import GIVEN, Landmarker, Landmarks, Unusable, bend
+from stages.landmark.landmarker import GIVEN, EveryFrame, Landmarker, Landmarks, Unusable, bend
 from stages.landmark.presence import with_gaps
 from stages.tables import images, parquet
 from stages.tables.room import RoomError
 from stages.tables.schema import FRAMES, MICRO
 
-METHODS = ("dlib-flow", "dlib", "ckplus")
+METHODS = ("dlib-flow", "dlib", "aam-flow", "aam", "ckplus")
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Settings:
     method: str
     enlarge: int  # factor by which the face is enlarged for the shape predictor
     smooth: float  # standard deviation of the Gaussian on the flow, px
-    root: Path  # the data set, whose Landmarks/ 'ckplus' reads
+    patch: float  # standard deviation of the window of a tracked patch, px
+    detection: float  # expected error of one detected point, px
+    root: Path  # the data set, whose Landmarks/ 'ckplus' reads and 'aam' learns from
     originals: int  # frames that the micro sequence was made from
-    patch: float = 5.0  # standard deviation of the window of a patch, px
-    detection: float = 2.0  # expected error of one detected point, px
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -57,8 +58,12 @@ def jobs(sequences: pd.DataFrame, path: Path, which: str) -> list[Job]:
     return [Job(row, which, path, group[row["sequence"]]) for row in rows if row["sequence"] in group]
 
 
-def landmarks(job: Job, settings: Settings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def landmarks(
+    job: Job, settings: Settings, models: Mapping[int, AAM]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the landmark table for one job, in native px, and of the rejected table: one of the two is empty.
+
+    ``models`` holds the active appearance model of each fold where the method needs one.
 
     Raises RoomError when the stored frames are damaged.
     """
@@ -67,7 +72,10 @@ def landmarks(job: Job, settings: Settings) -> tuple[list[dict[str, Any]], list[
     stored = parquet.read_group(job.path, FRAMES, job.group)
     frames = images.decode(stored["png"], f"{job.path}: {name}")
     try:
-        found = _shipped(job, settings, len(frames)) if settings.method == "ckplus" else _found(job, settings, frames)
+        if settings.method == "ckplus":
+            found = _shipped(job, settings, len(frames))
+        else:
+            found = _found(job, settings, models.get(job.about["fold"]), frames)
     except Unusable as why:
         reason = f"{name}, {job.set} frames: {why.reason}"
         return [], [{"sequence": name, "stage": "landmark", "code": why.code, "reason": reason}]
@@ -78,19 +86,18 @@ def landmarks(job: Job, settings: Settings) -> tuple[list[dict[str, Any]], list[
     return rows, []
 
 
-@lru_cache(maxsize=1)
-def _landmarker(settings: Settings) -> Landmarker:
-    """The landmarker, made once per process."""
-    if settings.method == "dlib":
-        return Detected(settings.enlarge)
-    return Carried(settings.enlarge, settings.smooth, settings.patch, settings.detection)
+def _landmarker(settings: Settings, model: AAM | None) -> Landmarker:
+    detect = model or Dlib(settings.enlarge)
+    if settings.method.endswith("-flow"):
+        return Carried(detect, settings.smooth, settings.patch, settings.detection)
+    return EveryFrame(detect)
 
 
-def _found(job: Job, settings: Settings, frames: np.ndarray) -> Landmarks:
+def _found(job: Job, settings: Settings, model: AAM | None, frames: np.ndarray) -> Landmarks:
     about = job.about
     corner = np.array([about["crop_x"], about["crop_y"]], np.float32)
     box = (about["box_x"] - corner[0], about["box_y"] - corner[1], about["box_width"], about["box_height"])
-    found = with_gaps(_landmarker(settings), frames, box)
+    found = with_gaps(_landmarker(settings, model), frames, box)
     return Landmarks(found.points + corner, found.status, found.jitter)
 
 

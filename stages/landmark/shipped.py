@@ -27,14 +27,13 @@ def read(root: Path, sequence: str, frames: int) -> np.ndarray:
 
 def _points(file: Path) -> np.ndarray:
     try:
-        points = np.loadtxt(file, np.float32, ndmin=2)
+        values = np.array(file.read_text().split(), np.float32)
     except (ValueError, OSError):
-        points = np.empty((0, 0), np.float32)
-    if points.shape != (POINTS, 2) or not np.isfinite(points).all():
-        raise Unusable(
-            "damaged points", f"{file}: does not hold {POINTS} lines of two numbers; restore it from the data set"
-        )
-    return points
+        values = np.empty(0, np.float32)
+    if len(values) != 2 * POINTS or not np.isfinite(values).all():
+        reason = f"{file}: does not hold {POINTS} lines of two numbers; restore it from the data set"
+        raise Unusable("damaged points", reason)
+    return values.reshape(POINTS, 2)
 
 
 def between(points: np.ndarray, originals: int, frames: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from stages.tables.schema import GENERAL, MICRO
 RECORDINGS = (GENERAL, MICRO)
 GROUPS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
 """The landmarks' groups in iBUG order, from 0."""
+CHIN = 8
 ABREAST = 4
 
 
@@ -42,8 +43,10 @@ def reading(example: Example) -> Figure:
     _face(left, None, points[0], points[-1])
     for name, (start, end) in GROUPS.items():
         group = points[-1, start:end]
-        x, y = group[group[:, 0].argmax()]
-        left.annotate(name, (x, y), (4, 0), textcoords="offset points", va="center")
+        if name == "jaw":
+            left.annotate(name, group[CHIN], (0, -5), textcoords="offset points", ha="center", va="top")
+        else:
+            left.annotate(name, group[group[:, 0].argmax()], (4, 0), textcoords="offset points", va="center")
     image = _map(right, maps[len(maps) // 2])
     for start, _ in list(GROUPS.values())[1:]:
         right.axhline(start - 0.5, color="black", linewidth=0.6)

@@ -79,7 +79,7 @@ def _example(name: str, row: pd.Series, faces: bool) -> Example:
     maps, sfem, landmarks = {}, {}, {}
     for recording in RECORDINGS:
         lmf = _group(FEATURES / "lmf.parquet", LMF, name, recording)
-        whole = lmf[lmf["part"] == 1].iloc[0]
+        whole = lmf[(lmf["part"] == 1) & (lmf["noise"] == 0)].iloc[0]
         maps[recording], sfem[recording] = np.frombuffer(whole["maps"], np.uint8).reshape(-1, 68, 68), whole["sfem"]
         points = _group(INTERIM / "landmarks.parquet", LANDMARKS, name, recording)
         landmarks[recording] = np.stack([np.stack(points["x"]), np.stack(points["y"])], axis=-1)

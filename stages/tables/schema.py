@@ -127,6 +127,7 @@ LMF = Table(
         _FOLD,
         _SET,
         _PART,
+        Column("noise", pa.float32(), "landmark error added, as a share of the landmarks' motion; 0 is none", low=0),
         Column(
             "sfem",
             pa.float64(),

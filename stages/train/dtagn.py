@@ -61,17 +61,21 @@ class Dtan(nn.Module):
 
 
 class Dtgn(nn.Module):
-    """(batch, frames, 68, 2) normalised landmarks -> (batch, 7) logits."""
+    """(batch, frames, 68, 2) normalised landmarks -> (batch, 7) logits.
+
+    It sees them relative to the first frame, which in CK+ is neutral (not in the paper): the shape of a face is large
+    beside its motion, and a few hundred sequences do not teach a network to look past it.
+    """
 
     def __init__(self, config: Config, frames: int) -> None:
         super().__init__()
         inputs = frames * schema.POINTS * 2
-        # Batch normalisation (not in the paper) takes the mean face out, beside which all motion is small.
+        # Batch normalisation (not in the paper either) brings brows, eyes and mouth to one scale.
         self.lower = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(inputs), nn.Linear(inputs, 100), nn.ReLU())
         self.upper = _upper(100, 600, config.dropout)
 
     def forward(self, trajectory: Tensor) -> Tensor:
-        return self.upper(self.lower(trajectory))
+        return self.upper(self.lower(trajectory - trajectory[:, :1]))
 
 
 def _upper(inputs: int, units: int, dropout: float) -> nn.Sequential:

@@ -32,6 +32,7 @@ class Config:
     lstm_layers: int
     lstm_size: int  # hidden units of each layer
     dropout: float  # before the LSTM's layers and the classifier
+    steps: int  # maps of a sequence that one training step sees; neighbouring maps are much alike
     schedule: Schedule
 
 
@@ -60,7 +61,7 @@ class LmfFer(nn.Module):
         image = (maps.flatten(0, 1).unsqueeze(1).float() - 127) / 128
         encoded = self.encoder(image.contiguous(memory_format=torch.channels_last)).flatten(1)
         states, _ = self.lstm(self.dropout(encoded.view(batch, steps, -1)))
-        return self.classifier(self.dropout(states[:, -1]))
+        return self.classifier(self.dropout(states)).mean(dim=1)
 
 
 def maps(rows: pd.DataFrame) -> Tensor:
@@ -82,7 +83,9 @@ def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) ->
 
     def loss(batch: Tensor) -> Tensor:
         batch = batch.to(device)
-        inputs, flip = data[batch], torch.rand(len(batch), device=device) < 0.5
+        chosen = torch.rand(len(batch), data.shape[1], device=device).topk(min(config.steps, data.shape[1])).indices
+        inputs = data[batch[:, None], chosen.sort(dim=1).values]
+        flip = torch.rand(len(batch), device=device) < 0.5
         inputs = torch.where(flip[:, None, None, None], mirrored(inputs), inputs)
         return F.cross_entropy(network(inputs), truth[batch])
 

@@ -1,0 +1,228 @@
+"""How precise are the landmarks? Every method against the ground truth of the simulated faces.
+
+    python -m benchmarks.landmarks                 # people of folds 0 and 5, about five minutes on one core
+    python -m benchmarks.landmarks --folds 0 1 2
+
+Reads the tables that ``make reproduce`` left in data/ and writes landmarks.md and landmarks.png beside this file.
+No model has seen the people it is tested on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from stages.featurize.lmf import lmf, sfem
+from stages.landmark import shipped
+from stages.landmark.detection import Dlib
+from stages.landmark.flow import Carried
+from stages.landmark.landmarker import Box, EveryFrame, Landmarker
+from stages.landmark.training import model
+from stages.tables import images, parquet, room
+from stages.tables.schema import EMOTIONS, FRAMES, GENERAL, MICRO, SEQUENCES
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+TABLES = {GENERAL: Path("data/interim/frames.parquet"), MICRO: Path("data/interim/micro.parquet")}
+NOISE = 2.0
+"""Sensor noise of the still face, grey levels."""
+
+Find = Callable[[np.ndarray, Box], np.ndarray]
+
+
+def plain_flow(detect: Dlib, smooth: float) -> Find:
+    """dlib in frame 1, carried by one smoothed DIS flow from frame 1 to t: what the default has to beat."""
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def find(frames: np.ndarray, box: Box) -> np.ndarray:
+        start = detect(frames[0], box)
+        points = [start]
+        for frame in frames[1:]:
+            flow = cv2.GaussianBlur(dis.calc(frames[0], frame, None), (0, 0), smooth)
+            points.append(start + cv2.remap(flow, start[:, :1], start[:, 1:], cv2.INTER_LINEAR).reshape(-1, 2))
+        return np.stack(points)
+
+    return find
+
+
+def yardstick(detect: Dlib, frames: np.ndarray, box: Box) -> float:
+    """Milliseconds a frame of one dlib prediction and one DIS flow."""
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    start = time.process_time()
+    for frame in frames:
+        detect(frame, box)
+        dis.calc(frames[0], frame, None)
+    return (time.process_time() - start) / len(frames) * 1000
+
+
+def still(frame: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """``count`` frames of a face that does not move: its own noise taken off, fresh noise put on."""
+    clean = cv2.fastNlMeansDenoising(frame, h=3 * NOISE).astype(float)
+    noise = np.random.default_rng(seed).normal(0, NOISE, (count, *frame.shape))
+    return np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8)
+
+
+def lengths(vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(vectors, axis=-1)
+
+
+def measure(find: Find, kind: str, frames: np.ndarray, truth: np.ndarray, box: Box) -> dict[str, object]:
+    """One line of numbers for one sequence; ``truth`` is (frames, 68, 2) in crop px."""
+    start = time.process_time()
+    points = find(frames, box)
+    spent = time.process_time() - start
+    eyes = lengths(truth[0, 36] - truth[0, 45])
+    static = lengths(points - truth).mean(axis=1) / eyes * 100
+    motion = lengths((points - points[0]) - (truth - truth[0])).mean(axis=1)
+    line = {
+        "set": kind, "static": static.mean(), "end": static[-1], "motion": motion[1:].mean(), "motion_end": motion[-1],
+        "failed": (static > 10).mean(), "sfem": sfem(lmf(points), points), "true_sfem": sfem(lmf(truth), truth),
+        "curve": motion, "ms": spent / len(frames) * 1000,
+    }  # fmt: skip
+    if kind == MICRO:
+        rested = find(still(frames[0], 9, seed=len(frames)), box)
+        line["jitter"] = np.sqrt(np.mean((rested - rested.mean(axis=0)) ** 2) * 9 / 8)
+    return line
+
+
+def points_of(landmarker: Landmarker) -> Find:
+    return lambda frames, box: landmarker(frames, box).points
+
+
+def methods(fold: int, sequences: pd.DataFrame, settings: dict, root: Path) -> dict[str, Find]:
+    """Every method as a function from frames and box to points; the appearance model has not seen ``fold``."""
+    flow = {
+        "smooth": settings["smooth"],
+        "patch": settings["patch"],
+        "detection": settings["detection"],
+    }
+    dlib, aam = Dlib(settings["enlarge"]), model(fold, sequences, TABLES[GENERAL], root)
+    ours: dict[str, Landmarker] = {
+        "dlib": EveryFrame(dlib), "dlib-flow": Carried(dlib, **flow),
+        "aam": EveryFrame(aam), "aam-flow": Carried(aam, **flow),
+    }  # fmt: skip
+    named = {name: points_of(landmarker) for name, landmarker in ours.items()}
+    return {"dlib": named.pop("dlib"), "DIS from frame 1": plain_flow(dlib, settings["smooth"]), **named}
+
+
+def run(folds: list[int]) -> pd.DataFrame:
+    """One line for each sequence, set and method."""
+    cv2.setNumThreads(1)
+    threadpool_limits(1)
+    settings, root = room.params("landmark"), Path(room.params("dataset")["root"])
+    originals = room.params("synthesize")["originals"]
+    sequences = parquet.read(Path("data/interim/sequences.parquet"), SEQUENCES)
+    groups = {kind: {n: i for i, n in enumerate(parquet.names(path, FRAMES))} for kind, path in TABLES.items()}
+    lines = []
+    for fold in folds:
+        ways = methods(fold, sequences, settings, root)
+        for about in tqdm(list(sequences[sequences["fold"] == fold].itertuples()), f"fold {fold}"):
+            name, corner = about.sequence, np.array([about.crop_x, about.crop_y], np.float32)
+            truth = shipped.read(root, name, about.frames) - corner
+            box = (about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)
+            for kind, path in TABLES.items():
+                if name not in groups[kind]:
+                    continue
+                pngs = parquet.read_group(path, FRAMES, groups[kind][name])["png"]
+                frames = images.decode(pngs, f"{path}: {name}")
+                right = truth if kind == GENERAL else shipped.between(truth, originals, len(frames))
+                more = {
+                    "emotion": EMOTIONS[about.emotion],
+                    "yardstick": yardstick(Dlib(settings["enlarge"]), frames, box),
+                }
+                lines += [
+                    measure(find, kind, frames, right, box) | more | {"method": way} for way, find in ways.items()
+                ]
+    return pd.DataFrame(lines)
+
+
+def summary(lines: pd.DataFrame) -> pd.DataFrame:
+    """The table: one row for each method."""
+    rows = {}
+    for way, part in lines.groupby("method", sort=False):
+        general, micro = part[part["set"] == GENERAL], part[part["set"] == MICRO]
+        surprise = general[general["emotion"] == "surprise"]
+        rows[way] = {
+            "static, general %": general["static"].mean(),
+            "static, micro %": micro["static"].mean(),
+            "motion, general px": general["motion"].mean(),
+            "motion, micro px": micro["motion"].mean(),
+            "end of surprise %": surprise["end"].mean(),
+            "end of surprise px": surprise["motion_end"].mean(),
+            "still face px": micro["jitter"].mean(),
+            "SFEM micro/general": micro["sfem"].median() / general["sfem"].median(),
+            "its true value": micro["true_sfem"].median() / general["true_sfem"].median(),
+            "SFEM AUC": roc_auc_score(part["set"] == GENERAL, part["sfem"]),
+            "failed %": 100 * part["failed"].mean(),
+            "ms a frame": part["ms"].mean(),
+            "of dlib + DIS": part["ms"].mean() / part["yardstick"].mean(),
+        }
+    return pd.DataFrame(rows).T
+
+
+def markdown(rows: pd.DataFrame) -> str:
+    lines = [["", *rows.columns], ["---"] * (1 + len(rows.columns))]
+    lines += [
+        [str(name), *(f"{value:.3f}" for value in row)] for name, row in zip(rows.index, rows.to_numpy(), strict=True)
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def draw(lines: pd.DataFrame, path: Path) -> None:
+    """Error of motion along the sequences of both sets, and error of position, one colour for each method."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), constrained_layout=True)
+    share = np.linspace(0, 1, 21)
+    ways = list(lines["method"].unique())
+    colours = {way: f"C{number}" for number, way in enumerate(ways)}
+    for way in ways:
+        part = lines[lines["method"] == way]
+        general = [np.interp(share, np.linspace(0, 1, len(c)), c) for c in part[part["set"] == GENERAL]["curve"]]
+        left.plot(100 * share, np.mean(general, axis=0), color=colours[way], label=way, linewidth=1.8)
+        micro = np.mean(np.stack(list(part[part["set"] == MICRO]["curve"])), axis=0)
+        middle.plot(
+            np.arange(2, len(micro) + 1), micro[1:], color=colours[way], marker="o", markersize=4, linewidth=1.8
+        )
+    left.set(title="general", xlabel="neutral to apex, % of the sequence", xlim=(0, 100), ylim=(0, None))
+    middle.set(title="micro", xlabel="frame", yscale="log")
+    for axes in (left, middle):
+        axes.set_ylabel("error of motion since frame 1, px")
+        axes.grid(alpha=0.3)
+    left.legend(frameon=False)
+    table = lines.pivot_table(index="method", columns="set", values="static", sort=False).loc[ways]
+    spots = np.arange(len(ways))
+    for shift, (kind, alpha) in enumerate(((GENERAL, 1.0), (MICRO, 0.5))):
+        right.barh(spots + 0.4 * shift, table[kind], 0.36, color=[colours[way] for way in ways], alpha=alpha)
+    right.set(title="position (pale: micro)", xlabel="error, % of the outer eye distance")
+    right.set_yticks(spots + 0.2, ways)
+    right.invert_yaxis()
+    right.grid(alpha=0.3, axis="x")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folds", type=int, nargs="+", default=[0, 5], help="the people that are tested")
+    lines = run(parser.parse_args().folds)
+    rows = summary(lines)
+    people = f"{int(lines.groupby(['method', 'set']).size().iloc[0])} sequences of each set, held-out simulated people"
+    text = markdown(rows.T)
+    here = Path(__file__).parent
+    (here / "landmarks.md").write_text(f"Landmarks against ground truth: {people}.\n\n{text}")
+    draw(lines, here / "landmarks.png")
+    print(f"{people}\n\n{text}")
+
+
+if __name__ == "__main__":
+    room.run(main)

@@ -1,0 +1,48 @@
+"""What the active appearance model of a fold is fitted on: shipped points of everybody who is not tested in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.landmark import aam, shipped
+from stages.landmark.landmarker import Box, Unusable
+from stages.tables import images, parquet
+from stages.tables.room import RoomError
+from stages.tables.schema import FRAMES
+
+SEQUENCES = 200
+"""At most this many sequences, spread over the people, give three faces each: neutral, half-way and apex."""
+
+
+def model(fold: int, sequences: pd.DataFrame, path: Path, root: Path) -> aam.AAM:
+    """The model for the people tested in ``fold``, who took no part in it.
+
+    ``path`` holds the frames of ``sequences`` and ``root``/Landmarks their points.
+
+    Raises RoomError when too few other people have points to learn from.
+    """
+    group = {name: index for index, name in enumerate(parquet.names(path, FRAMES))}
+    others = sequences[(sequences["fold"] != fold) & sequences["sequence"].isin(list(group))]
+    chosen = others.iloc[np.unique(np.linspace(0, len(others) - 1, SEQUENCES).astype(int))] if len(others) else others
+    frames: list[np.ndarray] = []
+    points: list[np.ndarray] = []
+    boxes: list[Box] = []
+    for about in chosen.itertuples():
+        name, corner = str(about.sequence), np.array([about.crop_x, about.crop_y], np.float32)
+        try:
+            given = shipped.read(root, name, int(about.frames)) - corner
+        except Unusable:
+            continue
+        crops = parquet.read_group(path, FRAMES, group[name])["png"].iloc[[0, len(given) // 2, -1]]
+        frames.extend(images.decode(crops, f"{path}: {name}"))
+        points += [given[0], given[len(given) // 2], given[-1]]
+        boxes += [(about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)] * 3
+    if len(frames) < 15:
+        raise RoomError(
+            f"{root}/Landmarks: has points for {len(frames) // 3} sequences outside fold {fold}, an active appearance"
+            " model needs 5; restore the folder or set landmark.method to dlib-flow in params.yaml"
+        )
+    return aam.fit(frames, np.stack(points), boxes)
