@@ -195,6 +195,9 @@ def draw(lines: pd.DataFrame, path: Path) -> None:
         )
     left.set(title="general", xlabel="neutral to apex, % of the sequence", xlim=(0, 100), ylim=(0, None))
     middle.set(title="micro", xlabel="frame", yscale="log")
+    ticks = [0.02, 0.05, 0.1, 0.2, 0.5, 1]
+    middle.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    middle.minorticks_off()
     for axes in (left, middle):
         axes.set_ylabel("error of motion since frame 1, px")
         axes.grid(alpha=0.3)

@@ -30,12 +30,13 @@ def features(
     """The LMF rows and the DTAGN rows of one sequence.
 
     ``row`` is its line of the sequences table, ``kind`` general or micro, ``frames`` its uint8 crops (n, height, width)
-    and ``points`` its landmarks (n, 68, 2) in native px. A general sequence also gives rows to train on: of each
-    smaller part of itself (neutral to part-way), and of each with landmark errors. Micro ones are only ever tested.
+    and ``points`` its landmarks (n, 68, 2) in native px. A general sequence also gives LMF rows to train on: of
+    each smaller part of itself (neutral to part-way), and of each with landmark errors. Micro ones are only ever
+    tested, and DTAGN is trained as published, on whole sequences.
     """
     head = {key: row[key] for key in ("sequence", "subject", "emotion", "fold")} | {"set": kind}
     inside = points - np.array([row["crop_x"], row["crop_y"]], points.dtype)
-    maps_rows, dtagn_rows = [], []
+    maps_rows = []
     parts, noises = (options.parts, options.noise) if kind == GENERAL else ((1.0,), (0.0,))
     for part in parts:
         last = max(2, 1 + round(part * (len(points) - 1)))
@@ -48,7 +49,6 @@ def features(
             maps = lmf.maps(change, options.eps)
             tail = {"part": part, "noise": noise, "sfem": lmf.sfem(change, moved), "maps": maps.tobytes()}
             maps_rows.append(head | tail)
-        faces = dtagn.faces(frames[:last], inside[:last], options.dtagn_frames, options.dtagn_size)
-        trajectory = dtagn.trajectory(points[:last], options.dtagn_frames)
-        dtagn_rows.append(head | {"part": part, "faces": faces.tobytes(), "trajectory": trajectory.tobytes()})
-    return maps_rows, dtagn_rows
+    faces = dtagn.faces(frames, inside, options.dtagn_frames, options.dtagn_size)
+    trajectory = dtagn.trajectory(points, options.dtagn_frames)
+    return maps_rows, [head | {"part": 1.0, "faces": faces.tobytes(), "trajectory": trajectory.tobytes()}]

@@ -94,8 +94,9 @@ def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) ->
 
 @torch.inference_mode()
 def predict(network: LmfFer, rows: pd.DataFrame) -> dict[str, Tensor]:
-    """Probabilities (rows, 7) by method."""
+    """Probabilities (rows, 7) by method, from the mean of the logits of the maps and of the mirrored maps."""
     device = next(network.parameters()).device
     network.eval()
-    logits = [network(batch.to(device)) for batch in maps(rows).split(32)]
-    return {"LMF-FER": torch.cat(logits).softmax(dim=1).cpu()}
+    batches = [batch.to(device) for batch in maps(rows).split(32)]
+    logits = [network(batch) + network(mirrored(batch)) for batch in batches]
+    return {"LMF-FER": (torch.cat(logits) / 2).softmax(dim=1).cpu()}
