@@ -25,8 +25,11 @@ class Unusable(Exception):
     """Why one sequence cannot be used: ``code`` to count by, and a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(code, reason)  # both, so that it can travel between processes
         self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 @dataclass(frozen=True)
