@@ -215,9 +215,10 @@ def test_tests_between_methods_are_paired_by_sequence(finished: Path, said: pd.D
 def test_same_bytes_whatever_the_order_of_files_and_rows(finished: Path, tmp_path: Path) -> None:
     finished_run.write(tmp_path, subjects=12)
     for number, file in enumerate(sorted((tmp_path / "results/predictions").glob("*.parquet"))):
+        fold = file.stem.rsplit("-", 1)[1]  # the stage finds a fold's files by the end of their names
         rows = parquet.read(file, PREDICTIONS).iloc[::-1]
         file.unlink()
-        parquet.write(file.with_name(f"{99 - number}.parquet"), PREDICTIONS, rows)
+        parquet.write(file.with_name(f"{99 - number}-{fold}.parquet"), PREDICTIONS, rows)
     finished_run.run(tmp_path, "evaluate")
     for name in ("table.json", "table.md", "table.csv", "statistics.json", *(f"plots/{n}.csv" for n in curves)):
         assert (tmp_path / "results" / name).read_bytes() == (finished / "results" / name).read_bytes(), name
