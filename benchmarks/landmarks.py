@@ -123,7 +123,7 @@ def run(folds: list[int]) -> pd.DataFrame:
     settings, root = room.params("landmark"), Path(room.params("dataset")["root"])
     originals = room.params("synthesize")["originals"]
     sequences = parquet.read(Path("data/interim/sequences.parquet"), SEQUENCES)
-    groups = {kind: {n: i for i, n in enumerate(parquet.names(path, FRAMES))} for kind, path in TABLES.items()}
+    groups = {kind: parquet.index(path, FRAMES) for kind, path in TABLES.items()}
     lines = []
     for fold in folds:
         ways = methods(fold, sequences, settings, root)

@@ -315,7 +315,7 @@ def test_number_of_workers_changes_no_byte(project: Callable[..., Run], tmp_path
 
 def test_unusable_and_missing_sequences_are_told_apart(project: Callable[..., Run], tmp_path: Path) -> None:
     path = tmp_path / INTERIM / "micro.parquet"
-    names = parquet.names(path, FRAMES)
+    names = list(parquet.index(path, FRAMES))
     groups = [parquet.read_group(path, FRAMES, group) for group in range(len(names))]
     black = images.encode(np.zeros_like(images.decode(groups[1]["png"], "micro")[0]))
     with parquet.Writer(path, FRAMES) as writer:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -21,8 +19,7 @@ from stages.synthesize.recursion import densify, depth
 from stages.tables import parquet
 from stages.tables.room import RoomError
 from stages.tables.schema import FRAMES, REJECTED, SEQUENCES
-
-ROOT = Path(__file__).parents[1]
+from tests.conftest import ROOT, run_stage
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -135,12 +132,6 @@ def project(folder: Path, sequences: dict[str, list[bytes]], **synthesize: objec
     return folder
 
 
-def run(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stages.synthesize"]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": str(Path(sys.executable).parent)}
-    return subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
-
-
 def film(height: int, width: int, frames: int, seed: int) -> list[bytes]:
     picture, motion = texture(height, width, seed), wave(height, width, 1.5)
     return [cv2.imencode(".png", moved(picture, motion * n))[1].tobytes() for n in range(frames)]
@@ -151,11 +142,11 @@ def test_stage_writes_nine_frames_a_sequence_and_rejects_with_a_reason(tmp_path:
     broken = [good[0], good[1][:40], good[2]]
     mixed = [good[0], odd[0], good[1]]
     wanted = {"S001/001": good, "S002/001": good[:2], "S003/001": broken, "S004/001": mixed, "S005/002": odd}
-    done = run(project(tmp_path, wanted))
+    done = run_stage(project(tmp_path, wanted), "synthesize")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("synthesize: read 5 sequences, interpolated 2")
     micro = tmp_path / "data/interim/micro.parquet"
-    assert parquet.names(micro, FRAMES) == ["S001/001", "S005/002"]
+    assert list(parquet.index(micro, FRAMES)) == ["S001/001", "S005/002"]
     for group, (name, pictures) in enumerate({"S001/001": good, "S005/002": odd}.items()):
         table = parquet.read_group(micro, FRAMES, group)
         assert set(table["sequence"]) == {name}
@@ -178,22 +169,22 @@ def test_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
         params = yaml.safe_load((project(folder, sequences) / "params.yaml").read_text())
         params["machine"]["workers"] = workers
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
-        assert run(folder).returncode == 0
+        assert run_stage(folder, "synthesize").returncode == 0
         written.append((folder / "data/interim/micro.parquet").read_bytes())
     assert written[0] == written[1]
 
 
 def test_failures_are_one_sentence(tmp_path: Path) -> None:
     folder = project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}, originals=4)
-    done = run(folder)
+    done = run_stage(folder, "synthesize")
     assert done.returncode == 1
     assert done.stderr.startswith("error: params.yaml: midpoints cannot turn synthesize.originals: 4")
     assert not (folder / "data/interim/micro.parquet").exists()
     shutil.rmtree(folder / "data/interim")
-    done = run(project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}))
+    done = run_stage(project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}), "synthesize")
     assert done.returncode == 0, done.stderr
     (folder / "data/interim/frames.parquet").unlink()
-    done = run(folder)
+    done = run_stage(folder, "synthesize")
     assert done.returncode == 1
     assert "frames.parquet" in done.stderr
     assert "Traceback" not in done.stderr
@@ -203,7 +194,7 @@ def test_tables_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
     folder = project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)})
     frames = parquet.read_group(folder / "data/interim/frames.parquet", FRAMES, 0)
     parquet.write(folder / "data/interim/frames.parquet", FRAMES, pd.DataFrame(frames).assign(sequence="S009/001"))
-    done = run(folder)
+    done = run_stage(folder, "synthesize")
     assert done.returncode == 1
     assert "row group 0 is not sequence S001/001" in done.stderr
     assert "Traceback" not in done.stderr

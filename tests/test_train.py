@@ -1,7 +1,5 @@
 """The networks, their augmentation, and one fold through the stage's command."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,9 @@ from stages.tables import parquet, schema
 from stages.train import dtagn, lmf
 from stages.train.mirror import MIRROR
 from stages.train.optimise import Schedule
+from tests.conftest import ROOT, run_stage
 
 SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3, weight_decay=0.0)
-ROOT = Path(__file__).parents[1]
 
 
 def rows(subjects: int = 4, maps: int = 3, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -122,11 +120,6 @@ def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-
         assert accuracy >= 0.9, f"{method} {accuracy} {losses}"
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "stages.train", *arguments], cwd=folder, capture_output=True,
-                          text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""}, check=False)  # fmt: skip
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with params.yaml and both feature tables of four subjects in two folds."""
@@ -146,7 +139,7 @@ def write(folder: Path, one: pd.DataFrame, two: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize(("model", "methods"), [("lmf", 1), ("dtagn", 4)])
 def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(folder: Path, model: str, methods: int) -> None:
-    assert run(folder, model, "1").returncode == 0
+    assert run_stage(folder, "train", model, "1").returncode == 0
     found = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)
     assert len(found) == methods * 2 * 2 * 2  # two subjects, two sequences, two sets
     assert set(found["subject"]) == {"S001", "S003"}
@@ -156,21 +149,21 @@ def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(folder: Pa
     for table in tables:
         table.loc[table["fold"] == 1, "emotion"] = 7
     write(folder, *tables)
-    assert run(folder, model, "1").returncode == 0
+    assert run_stage(folder, "train", model, "1").returncode == 0
     again = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)
     assert (folder / f"results/models/{model}-1.safetensors").read_bytes() == weights
     np.testing.assert_array_equal(np.stack(found["probability"]), np.stack(again["probability"]))
 
 
 def test_a_fold_without_subjects_gives_an_empty_table(folder: Path) -> None:
-    result = run(folder, "lmf", "7")
+    result = run_stage(folder, "train", "lmf", "7")
     assert result.returncode == 0, result.stderr
     assert parquet.read(folder / "results/predictions/lmf-7.parquet", schema.PREDICTIONS).empty
 
 
 def test_a_missing_table_is_one_sentence(tmp_path: Path, folder: Path) -> None:
     (folder / "data/features/lmf.parquet").unlink()
-    result = run(folder, "lmf", "0")
+    result = run_stage(folder, "train", "lmf", "0")
     assert result.returncode == 1
     assert result.stderr.startswith("error: data/features/lmf.parquet: no such table")
     assert "Traceback" not in result.stderr

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stages.evaluate import gate
 from stages.evaluate.poster import DTAGN, JOINT, LMF_FER
+from stages.tables import parquet
 from stages.tables.room import RoomError
 from stages.tables.schema import GENERAL, MICRO
 
@@ -39,7 +40,7 @@ def check(predictions: pd.DataFrame, sequences: pd.DataFrame) -> None:
 
 def sizes(lmf: pd.DataFrame) -> pd.DataFrame:
     """The sizes frame of every sequence that has both recordings, from the whole sequences of the LMF table."""
-    whole = lmf[(lmf["part"] == 1) & (lmf["noise"] == 0)]
+    whole = parquet.whole(lmf)
     twice = whole.duplicated(["sequence", "set"])
     if twice.any():
         raise RoomError(f"{whole.loc[twice, 'sequence'].iloc[0]} is twice in the LMF table; run dvc repro featurize")

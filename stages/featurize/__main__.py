@@ -30,9 +30,7 @@ def main() -> None:
     options = Options(frames=int(room.params("protocol")["frames"]), **section)
     table = parquet.read(IN / "sequences.parquet", schema.SEQUENCES)
     rows = {row["sequence"]: row for row in table.to_dict("records")}
-    stored = {
-        kind: {name: i for i, name in enumerate(parquet.names(path, schema.FRAMES))} for kind, path in IMAGES.items()
-    }
+    stored = {kind: parquet.index(path, schema.FRAMES) for kind, path in IMAGES.items()}
     found = parquet.keys(IN / "landmarks.parquet", schema.LANDMARKS, ["sequence", "set"])
     items = [(group, stored[kind][name], rows[name]) for group, (name, kind) in enumerate(found)]
     with (

@@ -53,7 +53,7 @@ class Job:
 
 def jobs(sequences: pd.DataFrame, path: Path, which: str) -> list[Job]:
     """The sequences whose frames ``path`` holds, in the order of ``sequences``; ``which`` is the set's name."""
-    group = {name: index for index, name in enumerate(parquet.names(path, FRAMES))}
+    group = parquet.index(path, FRAMES)
     rows = (dict(zip(sequences.columns, values, strict=True)) for values in sequences.itertuples(index=False))
     return [Job(row, which, path, group[row["sequence"]]) for row in rows if row["sequence"] in group]
 

@@ -24,7 +24,7 @@ def model(fold: int, sequences: pd.DataFrame, path: Path, root: Path) -> aam.AAM
 
     Raises RoomError when too few other people have points to learn from.
     """
-    group = {name: index for index, name in enumerate(parquet.names(path, FRAMES))}
+    group = parquet.index(path, FRAMES)
     others = sequences[(sequences["fold"] != fold) & sequences["sequence"].isin(list(group))]
     chosen = others.iloc[np.unique(np.linspace(0, len(others) - 1, SEQUENCES).astype(int))] if len(others) else others
     frames: list[np.ndarray] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,11 @@ import numpy as np
 import pandas as pd
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from PIL import Image
 
 from stages.report import examples
 from stages.report.pictures import RECORDINGS, Example
 from stages.report.pipeline import Stage
-from stages.tables import parquet, room
+from stages.tables import images, parquet, room
 from stages.tables.schema import EMOTIONS, FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
 
 INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
@@ -79,14 +77,14 @@ def _example(name: str, row: pd.Series, faces: bool) -> Example:
     maps, sfem, landmarks = {}, {}, {}
     for recording in RECORDINGS:
         lmf = _group(FEATURES / "lmf.parquet", LMF, name, recording)
-        whole = lmf[(lmf["part"] == 1) & (lmf["noise"] == 0)].iloc[0]
+        whole = parquet.whole(lmf).iloc[0]
         maps[recording], sfem[recording] = np.frombuffer(whole["maps"], np.uint8).reshape(-1, 68, 68), whole["sfem"]
         points = _group(INTERIM / "landmarks.parquet", LANDMARKS, name, recording)
         landmarks[recording] = np.stack([np.stack(points["x"]), np.stack(points["y"])], axis=-1)
         landmarks[recording] -= row[["crop_x", "crop_y"]].to_numpy("float32")
-    pngs = _group(INTERIM / "frames.parquet", FRAMES, name)["png"] if faces else []
-    images = [np.array(Image.open(BytesIO(png))) for png in pngs]
-    return Example(name, EMOTIONS[row["emotion"]], maps, sfem, landmarks, images)
+    path = INTERIM / "frames.parquet"
+    crops = list(images.decode(_group(path, FRAMES, name)["png"], f"{path}: {name}")) if faces else []
+    return Example(name, EMOTIONS[row["emotion"]], maps, sfem, landmarks, crops)
 
 
 def _group(path: Path, table: Table, *key: str) -> pd.DataFrame:

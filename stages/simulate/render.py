@@ -68,6 +68,19 @@ class Surface:
     lash: float  # cover at the lid
 
 
+@njit(cache=True, inline="always")
+def _triangle(points, corners, height, width):  # type: ignore[no-untyped-def]
+    """The three corners (column, row, depth), twice the signed area, and the pixels' first and last row and column."""
+    a, b, c = corners[0], corners[1], corners[2]
+    ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+    bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
+    cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
+    area = (bx - cx) * (ay - cy) - (ax - cx) * (by - cy)
+    top, bottom = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(height - 1, int(max(ay, by, cy) - 0.5))
+    left, right = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(width - 1, int(max(ax, bx, cx) - 0.5))
+    return (ax, ay, az), (bx, by, bz), (cx, cy, cz), area, top, bottom, left, right
+
+
 @njit(cache=True)
 def rasterise(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -> tuple:
     """Which triangle is nearest in each pixel, where in it, and how far.
@@ -80,15 +93,11 @@ def rasterise(points: np.ndarray, triangles: np.ndarray, height: int, width: int
     owner = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
     for t in range(len(triangles)):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
-        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
-        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
-        area = (bx - cx) * (ay - cy) - (ax - cx) * (by - cy)
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz), area, top, bottom, left, right = _triangle(
+            points, triangles[t], height, width
+        )
         if abs(area) < 1e-9:
             continue
-        top, bottom = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(height - 1, int(max(ay, by, cy) - 0.5))
-        left, right = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(width - 1, int(max(ax, bx, cx) - 0.5))
         for row in range(top, bottom + 1):
             y = row + np.float32(0.5) - cy
             for column in range(left, right + 1):
@@ -272,15 +281,11 @@ def _lashes(
     """Darkens the pixels behind the lash strips; ``strand`` (m, 3) is the cover at the triangles' corners."""
     height, width = image.shape
     for t in range(len(triangles)):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
-        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
-        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
-        area = (bx - cx) * (ay - cy) - (ax - cx) * (by - cy)
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz), area, top, bottom, left, right = _triangle(
+            points, triangles[t], height, width
+        )
         if abs(area) < 1e-9:
             continue
-        top, bottom = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(height - 1, int(max(ay, by, cy) - 0.5))
-        left, right = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(width - 1, int(max(ax, bx, cx) - 0.5))
         for row in range(top, bottom + 1):
             for column in range(left, right + 1):
                 x, y = column + 0.5 - cx, row + 0.5 - cy

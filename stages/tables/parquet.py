@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import DTypeLike
 
-from stages.tables.room import RoomError
+from stages.tables.room import RoomError, renamed
 from stages.tables.schema import Table
 
 
@@ -29,11 +28,10 @@ class Writer:
 
     def __init__(self, path: Path | str, table: Table) -> None:
         self.path, self.table, self.rows = Path(path), table, 0
-        self._temporary = self.path.with_name(self.path.name + ".tmp")
+        self._renamed = renamed(self.path)
 
     def __enter__(self) -> Writer:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(self._temporary, self.table.schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._renamed.__enter__(), self.table.schema, compression="zstd")
         return self
 
     def write(self, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
@@ -49,10 +47,7 @@ class Writer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._writer.close()
-        if kind is None:
-            os.replace(self._temporary, self.path)
-        else:
-            self._temporary.unlink(missing_ok=True)
+        self._renamed.__exit__(kind, error, tb)
 
 
 def write(path: Path | str, table: Table, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
@@ -84,14 +79,7 @@ def read(path: Path | str, table: Table, columns: Sequence[str] | None = None) -
 
     Raises RoomError when the file is missing, damaged, of another kind, or holds a value out of its range.
     """
-    file = _open(path, table)
-    try:
-        data = file.read(columns=list(columns) if columns else None)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise RoomError(f"{path}: damaged Parquet file ({reason}); delete it and run dvc repro") from None
-    _check(data, table, Path(path))
-    return data.to_pandas()
+    return _load(path, table, lambda file: file.read(columns=list(columns) if columns else None))
 
 
 def keys(path: Path | str, table: Table, columns: Sequence[str] = ("sequence",)) -> list[tuple[Any, ...]]:
@@ -104,21 +92,31 @@ def keys(path: Path | str, table: Table, columns: Sequence[str] = ("sequence",))
     ]
 
 
-def names(path: Path | str, table: Table) -> list[str]:
-    """The sequence in each row group, in order; see ``keys``."""
-    return [name for (name,) in keys(path, table)]
+def index(path: Path | str, table: Table) -> dict[str, int]:
+    """The row group of each sequence, in the file's order; see ``keys``."""
+    return {name: group for group, (name,) in enumerate(keys(path, table))}
 
 
-def read_group(path: Path | str, table: Table, index: int) -> pd.DataFrame:
-    """Row group ``index`` as a data frame: random access to one sequence, memory independent of the table's size."""
+def read_group(path: Path | str, table: Table, group: int) -> pd.DataFrame:
+    """Row group ``group`` as a data frame: random access to one sequence, memory independent of the table's size."""
+    return _load(path, table, lambda file: file.read_row_group(group))
+
+
+def _load(path: Path | str, table: Table, fetch: Callable[[pq.ParquetFile], pa.Table]) -> pd.DataFrame:
+    """What ``fetch`` takes from the file, checked."""
     file = _open(path, table)
     try:
-        data = file.read_row_group(index)
+        data = fetch(file)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise RoomError(f"{path}: damaged Parquet file ({reason}); delete it and run dvc repro") from None
     _check(data, table, Path(path))
     return data.to_pandas()
+
+
+def whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are tested: of whole sequences, without added error. The others only widen the training data."""
+    return rows[rows["part"].eq(1) & (rows["noise"].eq(0) if "noise" in rows else True)]
 
 
 def arrays(column: Iterable[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> np.ndarray:

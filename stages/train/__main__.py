@@ -29,8 +29,7 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(int(hashlib.sha256(f"{options['seed']} {name}".encode()).hexdigest()[:8], 16))
     rows = parquet.read(FEATURES / f"{model.TABLE.name}.parquet", model.TABLE)
-    plain = rows["part"].eq(1) & (rows["noise"].eq(0) if "noise" in rows else True)
-    test = rows[(rows["fold"] == arguments.fold) & plain]
+    test = parquet.whole(rows[rows["fold"] == arguments.fold])
     train = rows[(rows["fold"] != arguments.fold) & (rows["set"] == schema.GENERAL)]
     history = pd.DataFrame(columns=["part", "epoch", "loss"])
     lines, weights = [], {}
