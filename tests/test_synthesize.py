@@ -70,7 +70,7 @@ def test_originals_stay_bit_exact_and_midpoints_lie_between() -> None:
 def test_flow_midpoint_has_half_the_motion(largest: float) -> None:
     picture, motion = texture(150, 131), wave(150, 131, largest)
     first, middle, second = (moved(picture, motion * share) for share in (-0.5, 0.0, 0.5))
-    made = choose("flow")(first[None], second[None])[0]
+    made = choose("flow", "")(first[None], second[None])[0]
     assert psnr(made, middle) > 48
     assert psnr(made, middle) > psnr(average(first, second), middle) + 2
     tracker = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -82,7 +82,7 @@ def test_flow_midpoint_has_half_the_motion(largest: float) -> None:
 
 def test_flow_is_symmetric_in_time_and_still_on_equal_frames() -> None:
     first, second = (moved(texture(61, 83), wave(61, 83, share)) for share in (-1.0, 1.0))
-    flow = choose("flow")
+    flow = choose("flow", "")
     np.testing.assert_array_equal(flow(first[None], second[None]), flow(second[None], first[None]))
     np.testing.assert_array_equal(flow(first[None], first[None])[0], first)
 
@@ -91,7 +91,7 @@ def test_flow_is_symmetric_in_time_and_still_on_equal_frames() -> None:
 def test_no_dark_border(name: str) -> None:
     picture = texture(64, 73)
     first, second = (moved(picture, np.full((64, 73, 2), share)) for share in (-2.0, 2.0))
-    made = choose(name)(first[None], second[None])[0]
+    made = choose(name, "")(first[None], second[None])[0]
     assert made.shape == first.shape
     rim = np.ones(made.shape, bool)
     rim[3:-3, 3:-3] = False
@@ -100,7 +100,7 @@ def test_no_dark_border(name: str) -> None:
 
 def test_unknown_interpolator_is_named() -> None:
     with pytest.raises(RoomError, match=r"synthesize.interpolator is 'magic'.*flow"):
-        choose("magic")
+        choose("magic", "")
 
 
 def project(folder: Path, sequences: dict[str, list[bytes]], **synthesize: object) -> Path:

@@ -60,7 +60,7 @@ def replaced(root: Path) -> Iterator[Path]:
 
 
 @lru_cache(maxsize=1)
-def _model() -> tuple[Assets, np.ndarray]:
+def model() -> tuple[Assets, np.ndarray]:
     assets = load()
     return assets, skin.wrinkle_maps(assets)
 
@@ -72,7 +72,7 @@ def write_subject(root: Path, settings: dict[str, Any], item: tuple[int, list[in
     """
     cv2.setNumThreads(1)
     number, emotions = item
-    assets, maps = _model()
+    assets, maps = model()
     seed, subject = settings["seed"], f"S{number + 1:03d}"
     who = sequence.subject(assets, np.random.default_rng([seed, number, 0]))
     total = 0

@@ -19,14 +19,15 @@ REJECTED_PATH = "data/interim/rejected_synthesize.parquet"
 def main() -> None:
     chosen = room.params("synthesize")
     levels = depth(chosen["originals"], room.params("protocol")["frames"])
-    choose(chosen["interpolator"])  # a wrong name fails here, before any work
+    interpolator = (chosen["interpolator"], chosen["weights"], str(room.device()))
+    choose(*interpolator)  # a wrong name or a wrong file fails here, before any work
     names = parquet.read(SEQUENCES_PATH, SEQUENCES, ["sequence"])["sequence"]
     work = partial(
         synthesize,
         path=FRAMES_PATH,
         originals=chosen["originals"],
         levels=levels,
-        interpolator=chosen["interpolator"],
+        interpolator=interpolator,
     )
     kept = 0
     with parquet.Writer(MICRO_PATH, FRAMES) as micro, parquet.Writer(REJECTED_PATH, REJECTED) as rejected:

@@ -58,10 +58,18 @@ def half_way(image: np.ndarray, flow: np.ndarray, rounds: int = 3) -> tuple[np.n
     return warped, np.clip(1 - outside, 0, 1)
 
 
-def choose(name: str) -> Interpolator:
-    """The interpolator called ``name`` in ``params.yaml``. Raises RoomError for any other name."""
+def choose(name: str, weights: str, device: str = "cpu") -> Interpolator:
+    """The interpolator called ``name`` in ``params.yaml``; SepConv reads its ``weights`` from a file.
+
+    Raises RoomError for any other name, and for a file that does not hold SepConv's weights.
+    """
     if name == "flow":
         return Flow()
     if name == "average":
         return average
-    raise RoomError(f"params.yaml: synthesize.interpolator is '{name}'; choose flow or average")
+    if name == "sepconv":
+        from stages.synthesize.sepconv import Learned  # torch takes long to import, and nobody else needs it
+        from stages.synthesize.weights import load
+
+        return Learned(load(weights).to(device))
+    raise RoomError(f"params.yaml: synthesize.interpolator is '{name}'; choose flow, average or sepconv")

@@ -14,9 +14,12 @@ from stages.tables.schema import FRAMES
 Rows = list[dict[str, Any]]
 
 
-def synthesize(item: tuple[int, str], path: str, originals: int, levels: int, interpolator: str) -> tuple[Rows, Rows]:
+def synthesize(
+    item: tuple[int, str], path: str, originals: int, levels: int, interpolator: tuple[str, str, str]
+) -> tuple[Rows, Rows]:
     """Row group ``index`` of the frames table, for ``item`` = (index, sequence), made into a micro sequence.
 
+    ``interpolator`` holds the arguments of ``choose``.
     Returns rows for micro.parquet and for the rejected table; one of the two lists is empty.
     Raises RoomError when the frames table does not match the sequences table.
     """
@@ -32,7 +35,7 @@ def synthesize(item: tuple[int, str], path: str, originals: int, levels: int, in
         frames = images.decode(pngs, f"{path}: {sequence}")
     except RoomError as error:
         return [], [_rejected(sequence, "damaged frame", str(error))]
-    dense = densify(frames, _interpolator(interpolator), levels)
+    dense = densify(frames, _interpolator(*interpolator), levels)
     return [
         {"sequence": sequence, "frame": number, "png": images.encode(image)} for number, image in enumerate(dense, 1)
     ], []
@@ -43,6 +46,6 @@ def _rejected(sequence: str, code: str, reason: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _interpolator(name: str) -> Interpolator:
+def _interpolator(name: str, weights: str, device: str) -> Interpolator:
     """One interpolator per worker process: setting one up may cost more than using it."""
-    return choose(name)
+    return choose(name, weights, device)
