@@ -15,6 +15,10 @@ from filelock import FileLock
 ROOT = Path(__file__).parents[1]
 SMALL: dict[str, dict[str, Any]] = {
     "simulate": {"subjects": 4, "sequences": 2, "frames": [5, 7]},
+    "synthesize": {
+        "portraits": {"people": 2, "pictures": 2},
+        "sepconv": {"network": {"width": 2, "widest": 4, "taps": 5}, "schedule": {"steps": 2, "batch": 2}},
+    },
     "train": {
         "lmf": {"width": 0.0625, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0, "steps": 2,
                 "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001, "weight_decay": 0.0}},

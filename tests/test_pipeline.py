@@ -48,9 +48,9 @@ class Checkout:
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
         return result.stdout + result.stderr
 
-    def repro(self) -> set[str]:
-        """``dvc repro``; returns the stages that ran."""
-        return set(re.findall(r"Running stage '([^']+)'", self.run("dvc", "repro")))
+    def repro(self, *targets: str) -> set[str]:
+        """``dvc repro``, of everything or up to ``targets``; returns the stages that ran."""
+        return set(re.findall(r"Running stage '([^']+)'", self.run("dvc", "repro", *targets)))
 
     def results(self) -> dict[str, bytes]:
         """Every result file of the run that is made of numbers, by its path."""
@@ -66,6 +66,8 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     train = {f"train@{model}-{fold}" for model in ("lmf", "dtagn") for fold in FOLDS}
     assert ran == train | {
         "data/dvc.yaml:simulate",
+        "data/dvc.yaml:portraits",
+        "data/dvc.yaml:interpolator",
         "ingest",
         "synthesize",
         "landmark",
@@ -96,6 +98,19 @@ def test_a_training_parameter_runs_its_model_and_what_follows(reproduced: Checko
     assert reproduced.repro() == {"train@lmf-0", "train@lmf-1", "evaluate", "report"}
     reproduced.params()
     assert reproduced.repro() <= {"evaluate", "report"}, "the old folds come from the cache"
+
+
+def test_one_parameter_trains_sepconv_and_another_brings_weights_from_elsewhere(
+    reproduced: Checkout, tmp_path: Path
+) -> None:
+    learned = {"data/dvc.yaml:portraits", "data/dvc.yaml:interpolator"}
+    reproduced.params(synthesize={"interpolator": "sepconv"})
+    assert reproduced.repro("synthesize") == learned | {"synthesize"}
+    weights = shutil.copy(reproduced.folder / "data/interim/sepconv.safetensors", tmp_path)
+    reproduced.params(synthesize={"interpolator": "sepconv", "weights": str(weights)})
+    assert reproduced.repro("synthesize") == {"synthesize"}, "nothing is trained"
+    reproduced.params()
+    assert reproduced.repro() == set(), "the micro sequences of the default come from the cache"
 
 
 def test_a_line_of_dtagn_runs_its_folds_and_what_follows(reproduced: Checkout) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import shutil
 from collections import OrderedDict
 from dataclasses import asdict
 from functools import partial
@@ -26,8 +25,8 @@ from stages.synthesize.weights import UNTRAINED, load, store
 from stages.tables import images, parquet
 from stages.tables.room import RoomError
 from stages.tables.schema import FRAMES
-from tests.conftest import run_stage, write_params
-from tests.test_synthesize import moved, psnr, texture, wave
+from tests.conftest import run_stage
+from tests.test_synthesize import film, moved, project, psnr, texture, wave
 
 TINY = Config(channels=1, width=2, widest=4, taps=5)
 
@@ -295,3 +294,60 @@ def test_training_beats_the_average_on_motion_that_it_has_not_seen() -> None:
     again, *_ = fit(faces, config, WARPS, Schedule(2, 4, 0.01, 0.2), seed=1)
     same, *_ = fit(faces, config, WARPS, Schedule(2, 4, 0.01, 0.2), seed=1)
     assert store(again) == store(same)
+
+
+def small(folder: Path, **synthesize: object) -> Path:
+    """A folder with two short sequences and a SepConv of a few weights to train."""
+    wanted = {
+        "interpolator": "sepconv",
+        "portraits": {"people": 2, "pictures": 2, "seed": 1},
+        "sepconv": {
+            "network": {"width": 2, "widest": 4, "taps": 5, "contrast": 7},
+            "warps": {"patch": 32, "motion": 3.0, "noise": 1.0, "smooth": [16.0, 32.0]},
+            "schedule": {"steps": 2, "batch": 2, "learning_rate": 0.01, "guidance": 0.1},
+            "seed": 1,
+        },
+    }
+    sequences = {name: film(61, 47, 3, seed) for seed, name in enumerate(("S001/001", "S002/001"))}
+    return project(folder, sequences, **(wanted | synthesize))
+
+
+def test_from_portraits_to_micro_sequences_through_the_stages(tmp_path: Path) -> None:
+    folder, interim = small(tmp_path), tmp_path / "data/interim"
+    made = {}
+    for stage in ("simulate.portraits", "synthesize.training", "synthesize"):
+        done = run_stage(folder, stage)
+        assert done.returncode == 0, done.stderr
+        made[stage] = done.stdout
+    assert "2 people, 4 pictures" in made["simulate.portraits"]
+    assert "4 portraits, 2 steps" in made["synthesize.training"]
+    assert "interpolated 2 with 'sepconv'" in made["synthesize"]
+    micro = parquet.read_group(interim / "micro.parquet", FRAMES, 0)
+    frames = images.decode(micro["png"], "micro")
+    assert frames.shape == (9, 61, 47)
+    originals = images.decode(film(61, 47, 3, 0), "film")
+    np.testing.assert_array_equal(frames[::4], originals)
+    network = load(interim / "sepconv.safetensors")
+    np.testing.assert_array_equal(frames[2], midpoints(network, originals[:1], originals[1:2])[0])
+    before = (interim / "sepconv.safetensors").read_bytes()
+    assert run_stage(folder, "synthesize.training").returncode == 0
+    assert (interim / "sepconv.safetensors").read_bytes() == before
+
+
+def test_nothing_is_filmed_or_trained_for_an_interpolator_that_learns_nothing(tmp_path: Path) -> None:
+    folder = small(tmp_path, interpolator="average")
+    for stage in ("simulate.portraits", "synthesize.training"):
+        done = run_stage(folder, stage)
+        assert done.returncode == 0, done.stderr
+        assert "'average' learns nothing" in done.stdout
+    assert (tmp_path / "data/interim/sepconv.safetensors").read_bytes() == UNTRAINED
+    assert parquet.index(tmp_path / "data/interim/portraits.parquet", FRAMES) == {}
+
+
+def test_wrong_weights_fail_with_one_sentence_before_any_work(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "mine.pytorch")
+    done = run_stage(small(tmp_path, weights="mine.pytorch"), "synthesize")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: mine.pytorch: these are not the weights of this network")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data/interim/micro.parquet").exists()

@@ -1,0 +1,332 @@
+"""How good are the frames in between? Every interpolator against frames that were really rendered there.
+
+    python -m benchmarks.interpolation                 # 7 people, about three minutes on one core
+
+The people are in no fold and in nobody's training data. SepConv is read from ``synthesize.weights``: set
+``synthesize.interpolator: sepconv`` in params.yaml and run ``dvc repro data/dvc.yaml:interpolator`` once before.
+Writes interpolation.md and interpolation.png beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numba
+import numpy as np
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from stages.ingest.faces import crop_box, find_face
+from stages.landmark.detection import Dlib
+from stages.landmark.flow import Carried
+from stages.simulate import sequence, tree
+from stages.simulate.portraits.film import FIRST
+from stages.synthesize.interpolators import choose
+from stages.synthesize.recursion import Interpolator, densify, depth
+from stages.synthesize.separable import filter_cpu, filter_torch
+from stages.synthesize.sepconv import Config, SepConv, midpoints
+from stages.tables import room
+from stages.tables.schema import EMOTIONS
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+METHODS = ("average", "flow", "sepconv")
+LENGTH = 12
+"""Frames of a simulated sequence."""
+CLIPS = {"first three frames": (0, 1, 2), "whole sequence": (0, LENGTH // 2, LENGTH - 1)}
+"""The frames of a sequence between which frames are made: what the pipeline does, and larger motions."""
+WARPS = (1, 2, 3)
+"""Longest motion between the two frames of a warped picture, px."""
+MOVED = 3
+"""What differs by more than this between the clean frames on both sides is the moving region, grey levels ..."""
+AROUND = 9
+"""... and what lies in a window of this side around it, px."""
+
+Case = tuple[str, np.ndarray, np.ndarray | None, tuple[float, float, float, float] | None]
+"""A kind, the true frames (odd count, height, width), and for a sequence its true landmarks and its face box."""
+
+
+def clip(score: sequence.Score, kept: tuple[int, ...], frames: int) -> sequence.Score:
+    """The score of ``frames`` frames that lie evenly between the ``kept`` ones: the truth about in-betweens."""
+    at = np.linspace(0, len(kept) - 1, frames)
+    before = np.minimum(at.astype(int), len(kept) - 2)
+    shares, first, second = at - before, np.take(kept, before), np.take(kept, before + 1)
+    actions = [
+        {unit: tuple((1 - s) * x + s * y for x, y in zip(sides, score.actions[b][unit], strict=True))
+         for unit, sides in score.actions[a].items()}
+        for s, a, b in zip(shares, first, second, strict=True)
+    ]  # fmt: skip
+
+    def blend(values: np.ndarray) -> np.ndarray:
+        share = shares.reshape(-1, *[1] * (values.ndim - 1))
+        return (1 - share) * values[first] + share * values[second]
+
+    return replace(score, actions=actions, poses=blend(score.poses), flicker=blend(score.flicker))
+
+
+def warped(picture: np.ndarray, longest: float, generator: np.random.Generator) -> np.ndarray:
+    """The picture between two copies of it that a smooth random motion of at most ``longest`` px takes apart."""
+    motion = np.stack(
+        [cv2.GaussianBlur(generator.standard_normal(picture.shape), (0, 0), 16) for _ in range(2)], -1
+    ).astype(np.float32)
+    motion *= longest / 2 / np.linalg.norm(motion, axis=-1).max()
+    grid = np.stack(np.meshgrid(*map(np.arange, picture.shape[::-1])), -1).astype(np.float32)
+    outer = (cv2.remap(picture.astype(np.float32), grid + way * motion, None, cv2.INTER_LANCZOS4,
+                       borderMode=cv2.BORDER_REPLICATE) for way in (-1, 1))  # fmt: skip
+    first, last = (np.clip(np.rint(frame), 0, 255).astype(np.uint8) for frame in outer)
+    return np.stack([first, picture, last])
+
+
+def cases(people: range, margin: float) -> Iterator[Case]:
+    """Everything that is interpolated: warped pictures and sequences of people who are in no other data."""
+    assets, maps = tree.model()
+    for number in tqdm(people, "people"):
+        who = sequence.subject(assets, np.random.default_rng([number, FIRST, 0]))
+        generator = np.random.default_rng([number, FIRST, 1])
+        score = sequence.score(who, number % len(EMOTIONS) + 1, LENGTH, generator)
+        for kind, kept in CLIPS.items():
+            filmed = list(sequence.film(assets, maps, who, clip(score, kept, 9), 0.0, generator))
+            frames, points = (np.stack(part) for part in zip(*filmed, strict=True))
+            face = find_face(frames[0], 0, Path(kind))
+            crop = crop_box(face, margin, *frames.shape[:0:-1])
+            frames = np.ascontiguousarray(frames[:, crop.y : crop.y + crop.height, crop.x : crop.x + crop.width])
+            box = (face.x - crop.x, face.y - crop.y, face.width, face.height)
+            yield kind, frames, points - (crop.x, crop.y), box
+        for longest in WARPS:
+            yield f"warp of {longest} px", warped(frames[-1], longest, generator), None, None
+
+
+def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """SSIM at every pixel (Wang et al., 2004): a Gaussian window of 1.5 px, K1 0.01, K2 0.03."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    mean_a, mean_b, square_a, square_b, product = (
+        cv2.GaussianBlur(part, (11, 11), 1.5) for part in (a, b, a * a, b * b, a * b)
+    )
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    structure = (2 * (product - mean_a * mean_b) + c2) / (square_a - mean_a**2 + square_b - mean_b**2 + c2)
+    return structure * (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+
+
+def noisy(frames: np.ndarray, deviation: float, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, deviation, frames.shape)
+    return np.clip(np.rint(frames + noise), 0, 255).astype(np.uint8)
+
+
+def quality(made: np.ndarray, truth: np.ndarray, step: int) -> dict[str, float]:
+    """Sums over the moving region of the frames that are not every ``step``-th: those are given."""
+    error = pixels = structure = 0.0
+    for n in range(len(truth)):
+        if n % step:
+            before, after = (truth[k].astype(int) for k in (n - n % step, n - n % step + step))
+            moving = cv2.dilate((np.abs(before - after) > MOVED).astype(np.uint8), np.ones((AROUND, AROUND))) > 0
+            error += np.square(made[n].astype(float) - truth[n])[moving].sum()
+            structure += similarity(made[n], truth[n])[moving].sum()
+            pixels += moving.sum()
+    return {"error": error, "structure": structure, "pixels": pixels}
+
+
+def landmark_error(find: Carried, frames: np.ndarray, case: Case, step: int) -> float:
+    """How far the landmarks' motion since frame 1 is off in the frames between, mean over points, px."""
+    _, _, truth, box = case
+    assert truth is not None
+    assert box is not None
+    points = find(frames, box).points
+    off = np.linalg.norm((points - points[0]) - (truth - truth[0]), axis=-1).mean(axis=1)
+    return float(off[np.arange(len(off)) % step > 0].mean())
+
+
+def measure(people: range, noise: float, ways: dict[str, Interpolator]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """One line for each case, level of noise and method; and frames to look at: {what: (rows, height, width)}."""
+    settings = room.params("landmark")
+    find = Carried(Dlib(settings["enlarge"]), settings["smooth"], settings["patch"], settings["detection"])
+    lines, pictures = [], {}
+    for number, case in enumerate(cases(people, room.params("ingest")["margin"])):
+        kind, truth, points, _ = case
+        originals = 2 if points is None else 3
+        levels = depth(originals, len(truth))
+        for deviation in (0.0, noise):
+            seen = noisy(truth, deviation, number)
+            about = {"kind": kind, "noise": deviation, "motion": np.nan}
+            if points is not None:
+                about["motion"] = np.linalg.norm(np.diff(points[:: 2**levels], axis=0), axis=-1).mean()
+                rendered = {"method": "rendered", "landmarks": landmark_error(find, seen, case, 2**levels)}
+                lines.append(about | rendered)
+            for name, interpolate in ways.items():
+                start = time.process_time()
+                made = densify(seen[:: 2**levels], interpolate, levels)
+                spent = (time.process_time() - start) / (len(truth) - originals)
+                line = about | quality(made, truth, 2**levels) | {"method": name, "ms": 1000 * spent}
+                if points is not None:
+                    line["landmarks"] = landmark_error(find, made, case, 2**levels)
+                lines.append(line)
+                shown = {"first": seen[0], "last": seen[2**levels], "rendered": truth[2**levels // 2]}
+                if deviation:
+                    pictures[kind] = shown | pictures.get(kind, {}) | {name: made[2**levels // 2]}
+    return pd.DataFrame(lines), pictures
+
+
+def tables(lines: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Title -> one row for each method, one column for each kind."""
+    kinds = [*(f"warp of {longest} px" for longest in WARPS), *CLIPS]
+    sums = lines[lines["method"] != "rendered"].groupby(["noise", "method", "kind"])[["error", "structure", "pixels"]]
+    total = sums.sum()
+    psnr = (10 * np.log10(255**2 * total["pixels"] / total["error"])).unstack("kind")[kinds]
+    ssim = (total["structure"] / total["pixels"]).unstack("kind")[kinds]
+    found = {}
+    for noise in sorted(lines["noise"].unique()):
+        what = f"frames with noise of {noise:g} grey levels" if noise else "frames without noise"
+        found[f"PSNR in the moving region, dB, {what}"] = psnr.loc[noise].loc[list(METHODS)]
+        found[f"SSIM in the moving region, {what}"] = ssim.loc[noise].loc[list(METHODS)]
+        part = lines[lines["noise"].eq(noise) & lines["landmarks"].notna()]
+        off = part.pivot_table(index="method", columns="kind", values="landmarks", sort=False)[list(CLIPS)]
+        found[f"error of the landmarks' motion in the frames between, px, {what}"] = off.loc[["rendered", *METHODS]]
+    found["milliseconds a frame"] = (
+        lines[lines["ms"].notna()].groupby("method")["ms"].mean().loc[list(METHODS)].to_frame("")
+    )
+    return found
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """The shortest processor time of ``repeats`` calls, after one that does not count."""
+    work()
+    spent = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        spent.append(time.process_time() - start)
+    return min(spent)
+
+
+def row_loop(image: torch.Tensor, vertical: torch.Tensor, horizontal: torch.Tensor) -> torch.Tensor:
+    """The operator as torch users write it: rows one after the other, the other axis unfolded."""
+    taps, height = vertical.shape[1:3]
+    windows, across = image.unfold(3, taps, 1), horizontal.permute(0, 2, 3, 1)[:, None]
+    return sum(vertical[:, i : i + 1] * (windows[:, :, i : i + height] * across).sum(-1) for i in range(taps))
+
+
+def inputs() -> list[np.ndarray]:
+    """An image and its filters, 256 x 256 x 3 and 51 taps."""
+    generator = np.random.default_rng(1)
+    shapes = ((3, 306, 306), (51, 256, 256), (51, 256, 256))
+    return [generator.standard_normal(shape, np.float32) for shape in shapes]
+
+
+MEMORY = """
+import re
+from benchmarks.interpolation import *
+parts, small = inputs(), [np.zeros(shape, np.float32) for shape in ((1, 4, 4), (3, 2, 2), (3, 2, 2))]
+filter_cpu(*small)
+status = lambda name: int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+open("/proc/self/clear_refs", "w").write("5")
+before = status("VmRSS")
+filter_cpu(*parts)
+print(status("VmHWM") - before)
+"""
+
+
+def operator() -> pd.DataFrame:
+    """The separable convolution on one thread, beside a large matrix product."""
+    parts = inputs()
+    tensors = [torch.from_numpy(part)[None] for part in parts]
+    square = torch.ones(2048, 2048)
+    work = 3 * 51 * 52 * 256 * 256
+    rows = {}
+    with torch.inference_mode():
+        product = 2048**3 / seconds(lambda: square @ square, 5)
+        loop = seconds(lambda: row_loop(*tensors), 1)
+        for name, spent in {
+            "torch, loop over rows": loop,
+            "filter_torch": seconds(lambda: filter_torch(*tensors), 2),
+            "filter_cpu": seconds(lambda: filter_cpu(*parts), 10),
+        }.items():
+            rows[name] = {"ms": 1000 * spent, "times the row loop": loop / spent,
+                          "share of the matrix product's rate": work / spent / product}  # fmt: skip
+    rows["2048 x 2048 matrix product"] = {"ms": 1000 * 2048**3 / product, "share of the matrix product's rate": 1.0}
+    return pd.DataFrame(rows).T
+
+
+def memory() -> str:
+    """Peak memory of one call of the operator beyond its inputs (Linux: the kernel keeps the peak)."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=False)
+    size = sum(part.nbytes for part in inputs()) / 2**20
+    if done.returncode:
+        return "not measured: needs Linux"
+    return f"{float(done.stdout):.1f} MiB beyond inputs of {size:.1f} MiB, {float(done.stdout) / size:.2f} times them"
+
+
+def published() -> float:
+    """Milliseconds for one frame of 256 x 256 by the network of the published size, with random weights."""
+    network = SepConv(Config()).eval()
+    frames = np.zeros((2, 256, 256, 3), np.uint8)
+    return 1000 * seconds(lambda: midpoints(network, frames[:1], frames[1:]), 1)
+
+
+def markdown(rows: pd.DataFrame) -> str:
+    lines = [["", *map(str, rows.columns)], ["---"] * (1 + len(rows.columns))]
+    lines += [
+        [str(name), *("" if np.isnan(value) else f"{value:.4g}" for value in row)]
+        for name, row in zip(rows.index, rows.to_numpy(), strict=True)
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def draw(pictures: dict[str, dict[str, np.ndarray]], path: Path) -> None:
+    """A strip for each kind: the frames on both sides, the true one between, and each method's, with its error."""
+    kinds = [kind for kind in (f"warp of {WARPS[-1]} px", *CLIPS) if kind in pictures]
+    names = ["first", "last", "rendered", *METHODS]
+    figure, axes = plt.subplots(2 * len(kinds), len(names), figsize=(2.1 * len(names), 4.6 * len(kinds)),
+                                constrained_layout=True, squeeze=False)  # fmt: skip
+    for kind, (above, below) in zip(kinds, zip(axes[::2], axes[1::2], strict=True), strict=True):
+        frames = pictures[kind]
+        for name, top, bottom in zip(names, above, below, strict=True):
+            top.imshow(frames[name], cmap="gray", vmin=0, vmax=255)
+            off = frames[name].astype(float) - frames["rendered"]
+            image = bottom.imshow(off, cmap="PuOr_r", vmin=-20, vmax=20)
+            top.set_title(name, fontsize=10)
+            top.axis("off")
+            bottom.axis("off")
+        above[0].text(-0.06, 0.5, kind, rotation=90, va="center", ha="right", transform=above[0].transAxes)
+        below[0].text(-0.06, 0.5, "minus the rendered", rotation=90, va="center", ha="right",
+                      transform=below[0].transAxes)  # fmt: skip
+        figure.colorbar(image, ax=below, shrink=0.8, label="grey levels")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=7, help="how many people are filmed")
+    people = parser.parse_args().people
+    numba.set_num_threads(1)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    threadpool_limits(1)
+    weights = room.params("synthesize")["weights"]
+    ways = {name: choose(name, weights) for name in METHODS}
+    lines, pictures = measure(range(people), room.params("simulate")["noise"], ways)
+    motion = lines.groupby("kind")["motion"].mean()
+    found = {**tables(lines), "the operator, 256 x 256 x 3, 51 taps, float32, one thread": operator()}
+    moves = ", ".join(f"{motion[kind]:.2f} px in the {kind}" for kind in CLIPS)
+    text = f"{people} simulated people. Between the given frames the landmarks move by {moves}, on average.\n\n"
+    text += "".join(f"**{title[0].upper()}{title[1:]}**\n\n{markdown(rows)}\n" for title, rows in found.items())
+    text += f"SepConv of the published size: {published():.0f} ms a frame of 256 x 256 x 3 on one thread.\n\n"
+    text += f"Peak memory of the operator: {memory()}.\n"
+    here = Path(__file__).parent
+    (here / "interpolation.md").write_text(f"# Frames in between\n\n{text}")
+    draw(pictures, here / "interpolation.png")
+    print(text)
+
+
+if __name__ == "__main__":
+    room.run(main)
