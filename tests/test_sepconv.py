@@ -297,10 +297,10 @@ def test_training_beats_the_average_on_motion_that_it_has_not_seen() -> None:
 
 
 def small(folder: Path, **synthesize: object) -> Path:
-    """A folder with two short sequences and a SepConv of a few weights to train."""
+    """A folder with a short sequence and a SepConv of a few weights to train: one of each, so no more processes."""
     wanted = {
         "interpolator": "sepconv",
-        "portraits": {"people": 2, "pictures": 2, "seed": 1},
+        "portraits": {"people": 1, "pictures": 2, "seed": 1},
         "sepconv": {
             "network": {"width": 2, "widest": 4, "taps": 5, "contrast": 7},
             "warps": {"patch": 32, "motion": 3.0, "noise": 1.0, "smooth": [16.0, 32.0]},
@@ -308,8 +308,7 @@ def small(folder: Path, **synthesize: object) -> Path:
             "seed": 1,
         },
     }
-    sequences = {name: film(61, 47, 3, seed) for seed, name in enumerate(("S001/001", "S002/001"))}
-    return project(folder, sequences, **(wanted | synthesize))
+    return project(folder, {"S001/001": film(61, 47, 3, seed=0)}, **(wanted | synthesize))
 
 
 def test_from_portraits_to_micro_sequences_through_the_stages(tmp_path: Path) -> None:
@@ -319,9 +318,9 @@ def test_from_portraits_to_micro_sequences_through_the_stages(tmp_path: Path) ->
         done = run_stage(folder, stage)
         assert done.returncode == 0, done.stderr
         made[stage] = done.stdout
-    assert "2 people, 4 pictures" in made["simulate.portraits"]
-    assert "4 portraits, 2 steps" in made["synthesize.training"]
-    assert "interpolated 2 with 'sepconv'" in made["synthesize"]
+    assert "1 people, 2 pictures" in made["simulate.portraits"]
+    assert "2 portraits, 2 steps" in made["synthesize.training"]
+    assert "interpolated 1 with 'sepconv'" in made["synthesize"]
     micro = parquet.read_group(interim / "micro.parquet", FRAMES, 0)
     frames = images.decode(micro["png"], "micro")
     assert frames.shape == (9, 61, 47)
@@ -329,9 +328,6 @@ def test_from_portraits_to_micro_sequences_through_the_stages(tmp_path: Path) ->
     np.testing.assert_array_equal(frames[::4], originals)
     network = load(interim / "sepconv.safetensors")
     np.testing.assert_array_equal(frames[2], midpoints(network, originals[:1], originals[1:2])[0])
-    before = (interim / "sepconv.safetensors").read_bytes()
-    assert run_stage(folder, "synthesize.training").returncode == 0
-    assert (interim / "sepconv.safetensors").read_bytes() == before
 
 
 def test_nothing_is_filmed_or_trained_for_an_interpolator_that_learns_nothing(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Trains the small SepConv: in about a minute on one core, on faces of people who are in no fold."""
+"""Trains the small SepConv, in minutes on one core, on faces of people who are in no fold."""

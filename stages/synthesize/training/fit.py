@@ -1,4 +1,4 @@
-"""Fits SepConv within a minute: the paper's L1 loss, and four things that make so few steps enough (all ours).
+"""Fits SepConv in minutes: the paper's L1 loss, and four things that make so few steps enough (all ours).
 
 * The network starts as a block matcher: its first layer compares the frames at opposite shifts, all other layers
   pass on what they get (Dirac filters) with some random mixing, and the heads answer "average the two frames".
