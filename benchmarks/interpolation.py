@@ -146,17 +146,21 @@ def landmark_error(find: Carried, frames: np.ndarray, case: Case, step: int) -> 
     return float(off[np.arange(len(off)) % step > 0].mean())
 
 
-def measure(people: range, noise: float, ways: dict[str, Interpolator]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """One line for each case, level of noise and method; and frames to look at: {what: (rows, height, width)}."""
+def measure(
+    people: range, noise: float, ways: dict[str, Interpolator]
+) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
+    """One line for each case, level of noise and method; and the last person's frames, by kind and method."""
     settings = room.params("landmark")
     find = Carried(Dlib(settings["enlarge"]), settings["smooth"], settings["patch"], settings["detection"])
-    lines, pictures = [], {}
+    lines: list[dict[str, object]] = []
+    pictures: dict[str, dict[str, np.ndarray]] = {}
     for number, case in enumerate(cases(people, room.params("ingest")["margin"])):
         kind, truth, points, _ = case
         originals = 2 if points is None else 3
         levels = depth(originals, len(truth))
         for deviation in (0.0, noise):
             seen = noisy(truth, deviation, number)
+            pictures[kind] = {"first": seen[0], "last": seen[2**levels], "rendered": truth[2**levels // 2]}
             about = {"kind": kind, "noise": deviation, "motion": np.nan}
             if points is not None:
                 about["motion"] = np.linalg.norm(np.diff(points[:: 2**levels], axis=0), axis=-1).mean()
@@ -170,9 +174,8 @@ def measure(people: range, noise: float, ways: dict[str, Interpolator]) -> tuple
                 if points is not None:
                     line["landmarks"] = landmark_error(find, made, case, 2**levels)
                 lines.append(line)
-                shown = {"first": seen[0], "last": seen[2**levels], "rendered": truth[2**levels // 2]}
                 if deviation:
-                    pictures[kind] = shown | pictures.get(kind, {}) | {name: made[2**levels // 2]}
+                    pictures[kind][name] = made[2**levels // 2]
     return pd.DataFrame(lines), pictures
 
 
@@ -275,7 +278,7 @@ def published() -> float:
 def markdown(rows: pd.DataFrame) -> str:
     lines = [["", *map(str, rows.columns)], ["---"] * (1 + len(rows.columns))]
     lines += [
-        [str(name), *("" if np.isnan(value) else f"{value:.4g}" for value in row)]
+        [str(name), *("" if np.isnan(value) else f"{value:.{2 if value >= 10 else 3}f}" for value in row)]
         for name, row in zip(rows.index, rows.to_numpy(), strict=True)
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -285,7 +288,7 @@ def draw(pictures: dict[str, dict[str, np.ndarray]], path: Path) -> None:
     """A strip for each kind: the frames on both sides, the true one between, and each method's, with its error."""
     kinds = [kind for kind in (f"warp of {WARPS[-1]} px", *CLIPS) if kind in pictures]
     names = ["first", "last", "rendered", *METHODS]
-    figure, axes = plt.subplots(2 * len(kinds), len(names), figsize=(2.1 * len(names), 4.6 * len(kinds)),
+    figure, axes = plt.subplots(2 * len(kinds), len(names), figsize=(2.3 * len(names), 4.4 * len(kinds)),
                                 constrained_layout=True, squeeze=False)  # fmt: skip
     for kind, (above, below) in zip(kinds, zip(axes[::2], axes[1::2], strict=True), strict=True):
         frames = pictures[kind]
