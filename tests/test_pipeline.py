@@ -100,15 +100,13 @@ def test_a_training_parameter_runs_its_model_and_what_follows(reproduced: Checko
     assert reproduced.repro() <= {"evaluate", "report"}, "the old folds come from the cache"
 
 
-def test_one_parameter_trains_sepconv_and_another_brings_weights_from_elsewhere(
-    reproduced: Checkout, tmp_path: Path
-) -> None:
+def test_one_parameter_trains_sepconv_and_another_brings_weights_from_elsewhere(reproduced: Checkout) -> None:
     learned = {"data/dvc.yaml:portraits", "data/dvc.yaml:interpolator"}
     reproduced.params(synthesize={"interpolator": "sepconv"})
     assert reproduced.repro("synthesize") == learned | {"synthesize"}
-    weights = shutil.copy(reproduced.folder / "data/interim/sepconv.safetensors", tmp_path)
-    reproduced.params(synthesize={"interpolator": "sepconv", "weights": str(weights)})
-    assert reproduced.repro("synthesize") == {"synthesize"}, "nothing is trained"
+    assert "interpolator" in reproduced.run("dvc", "dag", "--md", "synthesize")
+    reproduced.params(synthesize={"interpolator": "sepconv", "weights": "/elsewhere/network-l1.pytorch"})
+    assert "interpolator" not in reproduced.run("dvc", "dag", "--md", "synthesize"), "nothing is trained"
     reproduced.params()
     assert reproduced.repro() == set(), "the micro sequences of the default come from the cache"
 
