@@ -174,11 +174,13 @@ def test_every_fault_of_a_file_is_named(tmp_path: Path) -> None:
     for name in ("moduleDeconv5.0.weight", "moduleVertical2.7.bias"):
         del weights[name]
     weights["moduleExtra.weight"] = torch.zeros(1)
+    weights["moduleConv1.0.bias"] = torch.tensor([0.0, torch.nan])
     path = tmp_path / "w.safetensors"
     save_file(weights, path, {"config": json.dumps(asdict(TINY))})
     said = refused(path)
     for fault in ("moduleDeconv5.0.weight is missing", "moduleVertical2.7.bias is missing",
                   "moduleExtra.weight is not part of it", "moduleConv2.2.bias is (3,) and should be (4,)",
+                  "moduleConv1.0.bias holds what is no finite number",
                   "moduleConv1.0.weight is (2, 2, 5, 5) and should be (2, 2, 3, 3)"):  # fmt: skip
         assert fault in said
 

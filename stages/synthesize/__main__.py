@@ -19,7 +19,8 @@ REJECTED_PATH = "data/interim/rejected_synthesize.parquet"
 def main() -> None:
     chosen = room.params("synthesize")
     levels = depth(chosen["originals"], room.params("protocol")["frames"])
-    interpolator = (chosen["interpolator"], chosen["weights"], str(room.device()))
+    device = str(room.device()) if chosen["interpolator"] == "sepconv" else "cpu"  # asking takes torch
+    interpolator = (chosen["interpolator"], chosen["weights"], device)
     choose(*interpolator)  # a wrong name or a wrong file fails here, before any work
     names = parquet.read(SEQUENCES_PATH, SEQUENCES, ["sequence"])["sequence"]
     work = partial(

@@ -57,6 +57,7 @@ def load(path: Path | str) -> SepConv:
         for name, tensor in wanted.items()
         if name in weights and weights[name].shape != tensor.shape
     ]
+    faults += [f"{name} holds what is no finite number" for name in weights if not weights[name].isfinite().all()]
     if faults:
         raise RoomError(f"{path}: these are not the weights of this network: {', '.join(faults)}")
     network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
