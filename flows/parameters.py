@@ -21,86 +21,45 @@ from ruamel.yaml.comments import CommentedSeq
 PARAMS = Path("params.yaml")
 
 
-class Section(BaseModel):
-    """Some lines of params.yaml; what is left empty stays as it is there."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Dataset(Section):
-    """What the pipeline reads."""
-
-    name: Literal["simulated", "ckplus"] | None = None
-    root: str | None = Field(default=None, description="Folder that holds cohn-kanade-images/ and Emotion/")
+def _line(name: str, description: str, **limits: Any) -> Any:
+    """A field for one line of params.yaml, named as there; empty leaves the line as it is."""
+    return Field(default=None, title=name, description=description, **limits)
 
 
-class Protocol(Section):
-    """Who is tested when."""
-
-    folds: list[int] | None = Field(default=None, description="Subject-independent folds")
-
-
-class Simulate(Section):
-    """The embedded data set; real data never runs this."""
-
-    subjects: int | None = Field(default=None, gt=1, description="People")
+def _without_null(schema: dict[str, Any]) -> None:
+    """Prefect's form asks "value or None?" before each field that may be null; an empty field already says so."""
+    for field in schema["properties"].values():
+        field |= next(kind for kind in field.pop("anyOf") if kind != {"type": "null"})
+        del field["default"]
+        if "enum" in field:
+            field["enum"].append(None)  # what the form sends for an empty one
 
 
-class Synthesize(Section):
-    """Micro sequences."""
+class Changes(BaseModel):
+    """The lines of params.yaml that are changed most; for any other there are the overrides."""
 
-    interpolator: Literal["flow", "average"] | None = None
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_null)
 
-
-class Landmark(Section):
-    """How the 68 points are found."""
-
-    method: Literal["dlib-flow", "dlib", "aam-flow", "aam", "ckplus"] | None = None
-
-
-class Schedule(Section):
-    """How long and how fast a network learns."""
-
-    epochs: int | None = Field(default=None, gt=0)
-    learning_rate: float | None = Field(default=None, gt=0)
-
-
-class Network(Section):
-    """One network."""
-
-    width: float | None = Field(default=None, gt=0, description="Multiplies the channels; 1 is the published network")
-    schedule: Schedule = Schedule()
-
-
-class Train(Section):
-    """The two networks."""
-
-    seed: int | None = None
-    lmf: Network = Field(default=Network(), title="LMF-FER")
-    dtagn: Network = Field(default=Network(), title="DTAGN")
-
-
-class Evaluate(Section):
-    """The results table."""
-
-    micro_share: float | None = Field(default=None, ge=0, le=1, description="Chance that a mixed sequence is micro")
-
-
-class Changes(Section):
-    """The lines of params.yaml that are changed most; every other one goes through the overrides."""
-
-    dataset: Dataset = Dataset()
-    protocol: Protocol = Protocol()
-    simulate: Simulate = Simulate()
-    synthesize: Synthesize = Synthesize()
-    landmark: Landmark = Landmark()
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
+    dataset: Literal["simulated", "ckplus"] | None = _line("dataset.name", "What the pipeline reads")
+    root: str | None = _line("dataset.root", "Folder that holds cohn-kanade-images/ and Emotion/")
+    folds: list[int] | None = _line("protocol.folds", "The folds that are tested, one item each")
+    subjects: int | None = _line("simulate.subjects", "Simulated people", ge=2)
+    interpolator: Literal["flow", "average"] | None = _line("synthesize.interpolator", "How micro sequences are made")
+    landmarks: Literal["dlib-flow", "dlib", "aam-flow", "aam", "ckplus"] | None = _line(
+        "landmark.method", "How the 68 points are found"
+    )
+    seed: int | None = _line("train.seed", "Each model and fold derives its own from it")
+    lmf_width: float | None = _line("train.lmf.width", "Multiplies VGG16's channels; 1 is published", gt=0)
+    lmf_epochs: int | None = _line("train.lmf.schedule.epochs", "Epochs of LMF-FER", ge=1)
+    dtagn_width: float | None = _line("train.dtagn.width", "Multiplies DTAN's filters and units; 1 is published", gt=0)
+    dtagn_epochs: int | None = _line("train.dtagn.schedule.epochs", "Epochs of DTAN", ge=1)
+    micro_share: float | None = _line("evaluate.micro_share", "Chance that a mixed sequence is micro", ge=0, le=1)
 
     def overrides(self) -> list[str]:
         """The changes as ``dvc exp run -S`` takes them: train.lmf.width=0.125."""
-        given = _flat(self.model_dump(exclude_none=True))
-        return [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given]
+        given = self.model_dump(exclude_none=True)
+        return [f"{type(self).model_fields[field].title}={json.dumps(value, ensure_ascii=False)}"
+                for field, value in given.items()]  # fmt: skip
 
 
 def apply(overrides: Sequence[str], path: Path = PARAMS) -> list[str]:

@@ -4,8 +4,6 @@ DVC decides what runs and is the only cache; Prefect decides when, shows it, and
 The results are the same bytes as those of ``dvc repro``.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import os
@@ -86,14 +84,14 @@ def stage(name: str, cores: int) -> State:
 
 
 @flow(name="reproduce")
-def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: int | None = None) -> State:  # noqa: B006, B008
+def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: int = 0) -> State:  # noqa: B006, B008
     """Brings the results up to date: runs each DVC stage whose inputs, code or parameters changed, and no other.
 
     Args:
         changes: Lines of params.yaml to change first; what is left empty stays as it is. The changes are written
             into params.yaml and stay there, as with `dvc exp run -S`.
         overrides: Any other line of params.yaml, written as `section.key=value`.
-        workers: Stages that run side by side. Empty: as many as the machine has cores for.
+        workers: Stages that run side by side; 0 is as many as the machine has cores for.
     """
     os.chdir(home.ROOT)
     logger, machine = get_run_logger(), os.cpu_count() or 1
@@ -141,7 +139,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.reproduce", description=__doc__)
     parser.add_argument("-S", dest="overrides", metavar="key=value", action="append", default=[],
                         help="first change a line of params.yaml: -S train.lmf.width=0.125")  # fmt: skip
-    parser.add_argument("--workers", type=int, help="stages side by side (default: as many as there are cores for)")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="stages side by side; 0 is as many as there are cores for"
+    )
     arguments = parser.parse_args()
     state = reproduce(overrides=arguments.overrides, workers=arguments.workers, return_state=True)
     if not state.is_completed():

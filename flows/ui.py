@@ -27,7 +27,7 @@ def serve() -> None:
     """The runner: registers the flow and waits for runs of it, one at a time, since all work in this folder."""
     from flows.reproduce import reproduce
 
-    reproduce.serve(name=NAME, limit=1, print_starting_message=False,
+    reproduce.serve(name=NAME, limit=1, print_starting_message=False, pause_on_shutdown=False,
                     description=f"Runs in {home.ROOT} and changes its results and its params.yaml.")  # fmt: skip
 
 
