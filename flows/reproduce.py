@@ -21,7 +21,7 @@ if __name__ == "__main__":
 
 from filelock import FileLock  # and no import of prefect before home's settings
 from prefect import Task, flow, get_run_logger, task
-from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 from prefect.futures import PrefectFuture, wait
@@ -128,11 +128,10 @@ def publish() -> None:
     """The results table and the figures as artifacts of the run."""
     create_markdown_artifact(TABLE.read_text(), key="table", description="The regenerated results table")
     for figure in sorted(FIGURES.glob("*.png")):
-        # Within the address itself: the page has no access to files, and the figures are to stay with their run.
-        address = "data:image/png;base64," + base64.b64encode(figure.read_bytes()).decode()
-        create_image_artifact(
-            address, key=f"figure-{figure.stem}", description=f"{figure.stem}, from results/report.html"
-        )
+        # Within the text itself: the page reads no files, and a figure is to stay with its run.
+        image = base64.b64encode(figure.read_bytes()).decode()
+        create_markdown_artifact(f"![{figure.stem}](data:image/png;base64,{image})", key=f"figure-{figure.stem}",
+                                 description=str(figure))  # fmt: skip
 
 
 def main() -> None:
