@@ -17,9 +17,15 @@ from typing import Any
 from flows import home
 
 if __name__ == "__main__":
-    home.connect()
+    parser = argparse.ArgumentParser(prog="python -m flows.reproduce", description=__doc__)
+    parser.add_argument("-S", dest="overrides", metavar="key=value", action="append", default=[],
+                        help="first change a line of params.yaml: -S train.lmf.width=0.125")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=0,
+                        help="stages side by side; 0 is as many as there are cores for")  # fmt: skip
+    arguments = parser.parse_args()
+    server = home.connect()  # here, since Prefect reads its settings when it is imported
 
-from filelock import FileLock  # and no import of prefect before home's settings
+from filelock import FileLock
 from prefect import Task, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -134,19 +140,16 @@ def publish() -> None:
                                  description=str(figure))  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m flows.reproduce", description=__doc__)
-    parser.add_argument("-S", dest="overrides", metavar="key=value", action="append", default=[],
-                        help="first change a line of params.yaml: -S train.lmf.width=0.125")  # fmt: skip
-    parser.add_argument(
-        "--workers", type=int, default=0, help="stages side by side; 0 is as many as there are cores for"
-    )
-    arguments = parser.parse_args()
-    state = reproduce(overrides=arguments.overrides, workers=arguments.workers, return_state=True)
+if __name__ == "__main__":
+    try:
+        if server is not None:
+            home.await_server(server)
+        state = reproduce(overrides=arguments.overrides, workers=arguments.workers, return_state=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        if server is not None:
+            supervised.stop(server)
     if not state.is_completed():
         sys.exit(f"error: {state.message}")
     print(TABLE.read_text())
-
-
-if __name__ == "__main__":
-    main()

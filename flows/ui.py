@@ -7,9 +7,7 @@ in .prefect/ in the project.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
-import socket
 import sys
 import time
 
@@ -18,9 +16,6 @@ from filelock import FileLock, Timeout
 from flows import home, supervised
 
 NAME = "this-machine"
-LOG = home.HOME / "server.log"
-PATIENCE = 180
-"""Seconds until the first start of an empty home must have made its data base."""
 
 
 def serve() -> None:
@@ -33,31 +28,20 @@ def serve() -> None:
 
 def run(port: int) -> None:
     """Server and runner, until one of them ends or this process is stopped."""
-    address = f"http://127.0.0.1:{port}"
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind(("127.0.0.1", port))
-        except OSError:
-            sys.exit(f"error: port {port} is used by another program; choose another one: make ui PORT={port + 1}")
-    settings = os.environ | {"PREFECT_API_URL": f"{address}/api", "PREFECT_UI_API_URL": f"{address}/api"}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with LOG.open("w") as log:
-        server = supervised.start(command, stdout=log, stderr=log, env=settings)
-    runner = None
     try:
-        until = time.monotonic() + PATIENCE
-        while not home.healthy(address):
-            if server.poll() is not None or time.monotonic() > until:
-                sys.exit(f"error: Prefect's server did not start; its words are in {LOG}")
-            time.sleep(0.3)
+        home.free(port)
+    except OSError:
+        sys.exit(f"error: port {port} is used by another program; choose another one: make ui PORT={port + 1}")
+    runner, server = None, home.serve(port)
+    try:
+        address = home.await_server(server)
         home.ADDRESS.write_text(address)
         print(f"{address}  Prefect; to start a run: Deployments, {NAME}, Run. Ctrl-C here stops it all.", flush=True)
-        runner = supervised.start([sys.executable, "-m", "flows.ui", "--runner"], env=settings, cwd=home.ROOT)
+        runner = supervised.start([sys.executable, "-m", "flows.ui", "--runner"], cwd=home.ROOT)
         while server.poll() is None and runner.poll() is None:
             time.sleep(0.5)
         ended = "runner" if server.poll() is None else "server"
-        sys.exit(f"error: Prefect's {ended} ended; start again with make ui (the server's words are in {LOG})")
+        sys.exit(f"error: Prefect's {ended} ended; start again with make ui (the server's words are in {home.LOG})")
     finally:
         home.ADDRESS.unlink(missing_ok=True)
         if runner is not None:
