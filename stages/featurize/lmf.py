@@ -81,23 +81,22 @@ def with_error(points: np.ndarray, size: float, generator: np.random.Generator) 
 @numba.njit(cache=True)
 def _change_of_distance(points):  # type: ignore[no-untyped-def]
     frames, n = points.shape[0], points.shape[1]
-    change = np.zeros((frames - 1, n, n))
-    before, after = np.zeros(n), np.zeros(n)
-    for t in range(frames - 1):
-        for i in range(1, n):
-            # Whole rows first, so that the square roots vectorise; the mirror image is filled in the second loop.
-            for j in range(i):
-                after[j] = np.sqrt((points[t + 1, i, 0] - points[t + 1, j, 0]) ** 2
-                                   + (points[t + 1, i, 1] - points[t + 1, j, 1]) ** 2)  # fmt: skip
-                before[j] = np.sqrt((points[t, i, 0] - points[t, j, 0]) ** 2
-                                    + (points[t, i, 1] - points[t, j, 1]) ** 2)  # fmt: skip
-            for j in range(i):
-                change[t, i, j] = after[j] - before[j]
-                change[t, j, i] = after[j] - before[j]
+    change = np.empty((frames - 1, n, n))
+    before, after = np.empty((n, n)), np.empty((n, n))
+    for t in range(frames):
+        x, y = points[t, :, 0].copy(), points[t, :, 1].copy()
+        for i in range(n):
+            # Whole rows, both halves: the square roots vectorise, which is faster than to fill in the mirror image.
+            for j in range(n):
+                after[i, j] = np.sqrt((x[i] - x[j]) ** 2 + (y[i] - y[j]) ** 2)
+            if t > 0:
+                for j in range(n):
+                    change[t - 1, i, j] = after[i, j] - before[i, j]
+        before, after = after, before
     return change
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")  # without a test for division by zero, loops vectorise
 def _normalised(change, eps):  # type: ignore[no-untyped-def]
     result = np.full(change.shape, 127, np.uint8)
     for t in range(change.shape[0]):
@@ -106,7 +105,7 @@ def _normalised(change, eps):  # type: ignore[no-untyped-def]
             continue
         for i in range(change.shape[1]):
             for j in range(change.shape[2]):
-                size = np.sqrt(np.abs(change[t, i, j]) / largest)
-                value = np.rint(127 + 128 * np.sign(change[t, i, j]) * size)
-                result[t, i, j] = np.uint8(min(max(value, 0.0), 255.0))
+                size = 128 * np.sqrt(np.abs(change[t, i, j]) / largest)
+                value = np.rint(127 + np.copysign(size, change[t, i, j]))
+                result[t, i, j] = np.uint8(np.int32(min(max(value, 0.0), 255.0)))
     return result
