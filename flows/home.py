@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
@@ -78,4 +79,6 @@ def connect() -> subprocess.Popen[str] | None:
             if healthy(address := ADDRESS.read_text()):
                 os.environ["PREFECT_API_URL"] = f"{address}/api"
                 return None
-    return serve(free())
+    server = serve(free())
+    atexit.register(supervised.stop, server)  # after Prefect's own last words, since it is imported later
+    return server

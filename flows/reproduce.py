@@ -51,12 +51,13 @@ class Contention(RuntimeError):
     """Somebody else held a lock for longer than DVC waits: worth another try."""
 
 
-def _is_contention(task: Task[..., Any], run: TaskRun, state: State) -> bool:
+def is_contention(task: Task[..., Any], run: TaskRun, state: State) -> bool:
+    """Whether a task that failed is to be tried again."""
     return isinstance(state.result(raise_on_failure=False), Contention)
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}", retries=3, retry_delay_seconds=[2, 5, 15], retry_jitter_factor=0.5,
-      retry_condition_fn=_is_contention)  # fmt: skip
+      retry_condition_fn=is_contention)  # fmt: skip
 def stage(name: str, cores: int) -> State:
     """Brings one DVC stage up to date. The task's final state says what DVC did: Ran, Restored or Unchanged."""
     if graph.unchanged(name):
@@ -147,9 +148,6 @@ if __name__ == "__main__":
         state = reproduce(overrides=arguments.overrides, workers=arguments.workers, return_state=True)
     except KeyboardInterrupt:
         sys.exit(130)
-    finally:
-        if server is not None:
-            supervised.stop(server)
     if not state.is_completed():
         sys.exit(f"error: {state.message}")
     print(TABLE.read_text())

@@ -43,7 +43,7 @@ def lmf(points: np.ndarray) -> np.ndarray:
 
 
 def maps(change: np.ndarray, eps: float) -> np.ndarray:
-    """LMF of shape (frames - 1, n, n) in px as uint8 maps of the same shape; 127 is no change.
+    """LMF of shape (frames - 1, n, n) in px, symmetric, as uint8 maps of the same shape; 127 is no change.
 
     A map whose largest |LMF| is below ``eps`` px is all 127.
     """
@@ -99,13 +99,20 @@ def _change_of_distance(points):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, error_model="numpy")  # without a test for division by zero, loops vectorise
 def _normalised(change, eps):  # type: ignore[no-untyped-def]
     result = np.full(change.shape, 127, np.uint8)
+    n = change.shape[1]
     for t in range(change.shape[0]):
-        largest = np.abs(change[t]).max()
+        largest = 0.0
+        for i in range(n):
+            for j in range(i):
+                largest = max(largest, abs(change[t, i, j]))
         if largest < eps or largest == 0:
             continue
-        for i in range(change.shape[1]):
-            for j in range(change.shape[2]):
-                size = 128 * np.sqrt(np.abs(change[t, i, j]) / largest)
+        for i in range(n):
+            for j in range(i):
+                size = 128 * np.sqrt(abs(change[t, i, j]) / largest)
                 value = np.rint(127 + np.copysign(size, change[t, i, j]))
                 result[t, i, j] = np.uint8(np.int32(min(max(value, 0.0), 255.0)))
+        for i in range(n):  # in a loop of its own, so that the one before vectorises
+            for j in range(i):
+                result[t, j, i] = result[t, i, j]
     return result
