@@ -53,7 +53,7 @@ def serve(port: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     HOME.mkdir(exist_ok=True)
     with LOG.open("a") as log:
-        return supervised.start(command, stdout=log, stderr=log)
+        return supervised.start(command, to_the_end=True, stdout=log, stderr=log)
 
 
 def await_server(server: subprocess.Popen[str]) -> str:

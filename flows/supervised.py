@@ -25,8 +25,10 @@ _lock = threading.Lock()
 _closed = False
 
 
-def start(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+def start(command: Sequence[str], to_the_end: bool = False, **options: Any) -> subprocess.Popen[str]:
     """Starts ``command`` under a supervisor; ``options`` are Popen's. The exit status is the command's own.
+
+    ``stop_all`` spares a command that is to live to the end of this process.
 
     Raises RuntimeError after ``stop_all``, so that no thread starts another command while the process is ending.
     """
@@ -36,7 +38,8 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
         # -I -S: the supervisor needs the standard library only, and starts in a hundredth of a second.
         process = subprocess.Popen([sys.executable, "-I", "-S", __file__, *command], stdin=subprocess.PIPE,
                                    text=True, **options)  # fmt: skip
-        _running.add(process)
+        if not to_the_end:
+            _running.add(process)
     return process
 
 
@@ -50,7 +53,7 @@ def stop(process: subprocess.Popen[str]) -> int:
 
 
 def stop_all() -> None:
-    """Ends all commands and refuses new ones: for a process that is about to end."""
+    """Ends all commands and refuses new ones: for a process that is about to end. Waits for none of them."""
     global _closed
     with _lock:
         _closed = True

@@ -47,8 +47,9 @@ def within(folder: Path) -> list[psutil.Process]:
 
 
 def named(folder: Path, words: str) -> psutil.Process:
-    """The process in ``folder`` whose command line ends with ``words``."""
-    return next(process for process in within(folder) if " ".join(process.cmdline()).endswith(words))
+    """The process in ``folder`` whose command line ends with ``words``; not its supervisor."""
+    lines = {process: process.cmdline() for process in within(folder)}
+    return next(process for process, line in lines.items() if "-I" not in line and " ".join(line).endswith(words))
 
 
 def gone(folder: Path, seconds: float = 20) -> bool:
@@ -346,7 +347,7 @@ def test_a_killed_server_ends_the_run_and_the_page(checkout: Checkout) -> None:
     ui.until("Prefect")
     running = Running(checkout, "flows.reproduce", "-S", "evaluate.draws=22")
     running.until("Beginning flow run")
-    next(it for it in within(checkout.folder) if "server" in it.cmdline() and "-I" not in it.cmdline()).kill()
+    named(checkout.folder, f"prefect server start --host 127.0.0.1 --port {port}").kill()
     assert ui.end() == 1
     assert "Prefect's server ended; start again with make ui" in ui.said
     running.end()
