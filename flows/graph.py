@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
+from pathlib import Path
 
 import networkx as nx
+from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
+from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
+
+LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"))
 
 _one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
 
@@ -34,6 +41,28 @@ def cores(graph: nx.DiGraph, name: str, workers: int, machine: int) -> int:
     """The cores that a stage may use: all of the machine's, or its share when others may run beside it."""
     beside = len(graph) - len(nx.ancestors(graph, name)) - len(nx.descendants(graph, name))
     return max(1, machine // min(workers, beside))
+
+
+def mend() -> list[Path]:
+    """Removes files that a DVC which was killed left half-written, and which it could not read again.
+
+    Without dvc.lock, DVC takes what it has from its run cache, so nothing runs again that ran to its end.
+    """
+    removed = []
+    with contextlib.suppress(LockError), Repo() as repo, repo.lock:  # held by another process: it is being written
+        for path in LOCK_FILES:
+            try:
+                Lockfile(repo, str(path)).load()
+            except DvcException:
+                removed.append(path)
+        waiting = Path(repo.tmp_dir or "", "rwlock")
+        try:
+            json.loads(waiting.read_text() if waiting.is_file() else "{}")
+        except ValueError:
+            removed.append(waiting)
+        for path in removed:
+            path.unlink()
+    return removed
 
 
 def unchanged(name: str) -> bool:

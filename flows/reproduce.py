@@ -103,6 +103,8 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
     os.chdir(home.ROOT)
     logger, machine = get_run_logger(), os.cpu_count() or 1
     with FileLock(LOCK):  # two runs would change params.yaml under each other; a killed run's lock is free
+        for file in graph.mend():
+            logger.warning(f"{file} was half-written when DVC was killed; removed, DVC's cache knows what was in it")
         try:
             for line in parameters.apply([*changes.overrides(), *overrides]):
                 logger.info(line)

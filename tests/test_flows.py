@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -258,33 +259,42 @@ def test_a_stopped_flow_stops_its_stages(checkout: Checkout, number: int, status
 def test_after_any_kill_the_next_run_has_the_same_bytes(
     checkout: Checkout, finished: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    change = ["-S", "train.lmf.lstm_size=12", "-S", "train.dtagn.dropout=0.125"]
-    moments = [
-        ("Beginning flow run", "flows.reproduce"),
-        ("> python -m stages.train dtagn 0", "flows.reproduce"),
-        ("> python -m stages.train dtagn 0", "stages.train dtagn 0"),
-        ("dtagn-1: learned", "repro --single-item train@dtagn-1"),
-        ("train@lmf-0' - Updating lock file", "flows.reproduce"),
-        ("> python -m stages.evaluate", "stages.evaluate"),
-        ("> python -m stages.evaluate", "flows.reproduce"),
+    flow, train, evaluate = "flows.reproduce", "> python -m stages.train dtagn", "> python -m stages.evaluate"
+    moments = [  # the line after which, the process that, and a change that gives the run something to do
+        ("Beginning flow run", flow, "train.dtagn.dropout=0.125"),
+        (f"{train} 0", flow, "train.dtagn.dropout=0.125"),
+        (f"{train} 0", "stages.train dtagn 0", "train.dtagn.dropout=0.25"),
+        (f"{train} 1", "repro --single-item train@dtagn-1", "train.dtagn.dropout=0.375"),
+        ("Updating lock file", flow, "train.dtagn.dropout=0.5"),
+        (evaluate, "stages.evaluate", "evaluate.draws=30"),
+        (evaluate, flow, "evaluate.draws=31"),
     ]
-    for words, victim in moments:
-        running = Running(checkout, "flows.reproduce", *change)
+    for words, victim, change in moments:
+        running = Running(checkout, "flows.reproduce", "-S", change)
         running.until(words)
-        if victim == "flows.reproduce":
-            running.process.kill()
-        else:
-            named(checkout.folder, victim).kill()
+        (running.process if victim == flow else named(checkout.folder, victim)).kill()
         assert running.end() != 0
         assert gone(checkout.folder)
-    said = checkout.run("flows.reproduce", *change)
+    said = checkout.run("flows.reproduce", "-S", "train.lmf.dropout=0.0")
     assert "Completed(" in said
     reference = Checkout.copy(finished, tmp_path_factory.mktemp("reference") / "checkout")
-    reference.params(train={"lmf": {"lstm_size": 12}, "dtagn": {"dropout": 0.125}})
+    shutil.copy(checkout.folder / "params.yaml", reference.folder)
     reference.run("dvc", "repro", "evaluate")
     ours, theirs = checkout.results(), reference.results()
     assert [name for name in ours if not name.endswith("report.html") and ours[name] != theirs[name]] == []
     assert checkout.repro() == set()
+
+
+def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> None:
+    lock = checkout.folder / "dvc.lock"
+    text, before = lock.read_text(), checkout.results()
+    lock.write_text(text[: text.rindex("path:") + 5])
+    (checkout.folder / ".dvc/tmp/rwlock").write_text('{"write": {"/tmp')
+    said = checkout.run("flows.reproduce")
+    assert "dvc.lock was half-written" in said
+    assert "rwlock was half-written" in said
+    assert set(re.findall(r"Ran\('([^:]+): ran'", said)) <= {"evaluate"}, "all that DVC caches comes from its cache"
+    assert checkout.results() == before
 
 
 # --- Prefect's page
