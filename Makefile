@@ -1,5 +1,6 @@
 # LMF-FER. `make` lists what there is; every target sets up what it needs, once.
 PYTHON ?= python3
+PORT ?= 4200
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -7,13 +8,16 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test lint clean
+.PHONY: help reproduce ui test lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## Run the whole pipeline (params.yaml decides on what) and print the results table
 	python -m flows.reproduce
+
+ui: $(READY) ## Open Prefect's page for this project on http://127.0.0.1:$(PORT), to start and watch runs
+	@python -m flows.ui --port $(PORT)
 
 test: $(READY) ## Run all tests
 	python -m pytest -n auto

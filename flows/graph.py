@@ -2,20 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import threading
+from pathlib import Path
+
 import networkx as nx
-from dvc.repo import Repo
+from dvc.dvcfile import Lockfile
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.repo import Repo, lock_repo
+
+LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"))
+
+_one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
 
 
-def stages() -> dict[str, list[str]]:
-    """Every stage that ``dvc repro`` at the repository's root would visit, in dependency order.
+def stages() -> nx.DiGraph:
+    """Every stage that ``dvc repro`` at the repository's root would visit.
 
-    Returns {address: addresses it depends on}, an address being what ``dvc repro`` takes. Stages of other pipeline
-    files are there only when something in the root's dvc.yaml needs them, so that real data never runs the simulation.
+    Nodes are addresses, which is what ``dvc repro`` takes; edges lead from a stage to those that wait for it. Stages of
+    other pipeline files are there only when something in the root's dvc.yaml needs them, so that real data never runs
+    the simulation.
     """
     with Repo() as repo:
         graph = repo.index.graph  # edges point from a stage to what it depends on
         wanted = {stage for stage in graph if stage.path_in_repo == "dvc.yaml"}
         wanted |= {below for stage in wanted for below in nx.descendants(graph, stage)}
-        upward = graph.subgraph(wanted).reverse()
-        order = nx.lexicographical_topological_sort(upward, key=lambda stage: stage.addressing)
-        return {stage.addressing: sorted(below.addressing for below in graph.successors(stage)) for stage in order}
+        return nx.relabel_nodes(graph.subgraph(wanted).reverse(), lambda stage: stage.addressing)
+
+
+def order(graph: nx.DiGraph) -> list[str]:
+    """The stages in an order in which each comes after those that it waits for."""
+    return list(nx.lexicographical_topological_sort(graph))
+
+
+def cores(graph: nx.DiGraph, name: str, workers: int, machine: int) -> int:
+    """The cores that a stage may use: all of the machine's, or its share when others may run beside it."""
+    beside = len(graph) - len(nx.ancestors(graph, name)) - len(nx.descendants(graph, name))
+    return max(1, machine // min(workers, beside))
+
+
+def mend() -> list[Path]:
+    """Removes files that a DVC which was killed left half-written, and which it could not read again.
+
+    Without dvc.lock, DVC takes what it has from its run cache, so nothing runs again that ran to its end.
+    """
+    removed = []
+    with contextlib.suppress(LockError), Repo() as repo, repo.lock:  # held by another process: it is being written
+        for path in LOCK_FILES:
+            try:
+                Lockfile(repo, str(path)).load()
+            except DvcException:
+                removed.append(path)
+        waiting = Path(repo.tmp_dir or "", "rwlock")
+        try:
+            json.loads(waiting.read_text() if waiting.is_file() else "{}")
+        except ValueError:
+            removed.append(waiting)
+        for path in removed:
+            path.unlink()
+    return removed
+
+
+def unchanged(name: str) -> bool:
+    """Whether ``dvc repro --single-item`` would skip this stage: DVC's own question, without the start of a process.
+
+    False also when DVC cannot say now, because another process holds its lock: then the command itself is to wait.
+    """
+    try:
+        with _one_at_a_time, Repo() as repo, lock_repo(repo):
+            return not any(stage.changed() for stage in repo.stage.collect(name))
+    except DvcException:
+        return False

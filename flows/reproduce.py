@@ -4,51 +4,83 @@ DVC decides what runs and is the only cache; Prefect decides when, shows it, and
 The results are the same bytes as those of ``dvc repro``.
 """
 
-from __future__ import annotations
-
 import argparse
+import base64
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-os.environ.setdefault("PREFECT_HOME", str(ROOT / ".prefect"))
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-# The first start of an empty home creates its data base, which takes a while on a slow disk.
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+from flows import home
 
-from prefect import flow, get_run_logger, task  # noqa: E402  (the settings above are read at import)
-from prefect.artifacts import create_markdown_artifact  # noqa: E402
-from prefect.cache_policies import NO_CACHE  # noqa: E402
-from prefect.futures import PrefectFuture, wait  # noqa: E402
-from prefect.states import Completed, State  # noqa: E402
-from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m flows.reproduce", description=__doc__)
+    parser.add_argument("-S", dest="overrides", metavar="key=value", action="append", default=[],
+                        help="first change a line of params.yaml: -S train.lmf.width=0.125")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=0,
+                        help="stages side by side; 0 is as many as there are cores for")  # fmt: skip
+    arguments = parser.parse_args()
+    server = home.connect()  # here, since Prefect reads its settings when it is imported
 
-from flows.graph import stages  # noqa: E402
+from filelock import FileLock
+from prefect import Task, flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import TaskRun
+from prefect.futures import PrefectFuture, wait
+from prefect.states import Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
 
-TABLE = Path("results/table.md")
+from flows import graph, parameters, supervised
+from flows.parameters import Changes
+
+TABLE, FIGURES = Path("results/table.md"), Path("results/figures")
+LOCK = home.HOME / "reproduce.lock"
+CONTENTION = re.compile(r"[Uu]nable to acquire lock|is busy, it is being blocked by|database is locked")
+ADVICE = re.compile(r"To track the changes|\s+git add|To enable auto|\s+dvc config|Use `dvc push`")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
+)
+"""Rooms work in processes, and training sets torch's threads itself: any other thread would only be one too many."""
 
 
-@task(cache_policy=NO_CACHE, task_run_name="{name}")
-def stage(name: str) -> State:
+class Contention(RuntimeError):
+    """Somebody else held a lock for longer than DVC waits: worth another try."""
+
+
+def is_contention(task: Task[..., Any], run: TaskRun, state: State) -> bool:
+    """Whether a task that failed is to be tried again."""
+    return isinstance(state.result(raise_on_failure=False), Contention)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="{name}", retries=3, retry_delay_seconds=[2, 5, 15], retry_jitter_factor=0.5,
+      retry_condition_fn=is_contention)  # fmt: skip
+def stage(name: str, cores: int) -> State:
     """Brings one DVC stage up to date. The task's final state says what DVC did: Ran, Restored or Unchanged."""
+    if graph.unchanged(name):
+        return Completed(name="Unchanged", message=f"{name}: unchanged")
     logger, said = get_run_logger(), []
     # Both flags are needed for stages side by side: wait for DVC's lock, and leave the stages before this one alone.
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"}) as process:  # fmt: skip
-        try:
-            for line in process.stdout or ():
-                said.append(line.rstrip())
-                logger.info(said[-1])
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode != 0:
-        raise RuntimeError(f"stage {name} failed; its last words: {' | '.join(filter(None, said[-3:]))}")
+    settings = {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "LOKY_MAX_CPU_COUNT": str(cores)}
+    process = supervised.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env=ONE_THREAD | dict(os.environ) | settings)  # fmt: skip
+    try:
+        for line in map(str.rstrip, process.stdout or ()):
+            if line and not ADVICE.match(line):
+                said.append(line)
+                logger.info(line)
+    finally:
+        status = supervised.stop(process)
+    if status != 0:
+        failure = f"stage {name} failed; its last words: {' | '.join(said[-3:])}"
+        if any(map(CONTENTION.search, said)):
+            raise Contention(failure)
+        return Failed(message=failure)
     outcome = "Unchanged"
     for line in said:
         if line.startswith("Running stage"):
@@ -58,29 +90,66 @@ def stage(name: str) -> State:
     return Completed(name=outcome, message=f"{name}: {outcome.lower()}")
 
 
-@flow(name="reproduce", log_prints=True)
-def reproduce() -> None:
-    """Walks DVC's graph: a stage starts as soon as the stages it depends on are done."""
-    futures: dict[str, PrefectFuture[Any]] = {}
-    for name, below in stages().items():
-        futures[name] = stage.submit(name, return_state=False, wait_for=[futures[needed] for needed in below])
-    wait(list(futures.values()))
-    failed = [name for name, future in futures.items() if not future.state.is_completed()]
-    if failed:
-        raise RuntimeError(f"these stages did not complete: {', '.join(failed)}")
+@flow(name="reproduce")
+def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: int = 0) -> State:  # noqa: B006, B008
+    """Brings the results up to date: runs each DVC stage whose inputs, code or parameters changed, and no other.
+
+    Args:
+        changes: Lines of params.yaml to change first; what is left empty stays as it is. The changes are written
+            into params.yaml and stay there, as with `dvc exp run -S`.
+        overrides: Any other line of params.yaml, written as `section.key=value`.
+        workers: Stages that run side by side; 0 is as many as the machine has cores for.
+    """
+    os.chdir(home.ROOT)
+    logger, machine = get_run_logger(), os.cpu_count() or 1
+    with FileLock(LOCK):  # two runs would change params.yaml under each other; a killed run's lock is free
+        for file in graph.mend():
+            logger.warning(f"{file} was half-written when DVC was killed; removed, DVC's cache knows what was in it")
+        try:
+            for line in parameters.apply([*changes.overrides(), *overrides]):
+                logger.info(line)
+        except ValueError as error:
+            return Failed(message=str(error))
+        plan = graph.stages()
+        workers = workers or max(1, machine // int(parameters.value("train.threads")))
+        futures: dict[str, PrefectFuture[Any]] = {}
+        with ThreadPoolTaskRunner(max_workers=workers) as runner:  # type: ignore[var-annotated]
+            try:
+                for name in graph.order(plan):
+                    given = {"name": name, "cores": graph.cores(plan, name, workers, machine)}
+                    futures[name] = runner.submit(
+                        stage, given, wait_for=[futures[it] for it in plan.predecessors(name)]
+                    )
+                wait(list(futures.values()))
+            except BaseException:  # cancelled, or Ctrl-C
+                supervised.stop_all()
+                raise
+        states = {name: future.state for name, future in futures.items()}
+        if not all(state.is_completed() for state in states.values()):
+            failures = [str(state.message) for state in states.values() if state.is_failed()]
+            return Failed(message="; ".join(failures) or "a stage did not complete")
+        publish()
+    count = Counter(str(state.name).lower() for state in states.values())
+    return Completed(message=", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items())))
+
+
+def publish() -> None:
+    """The results table and the figures as artifacts of the run."""
     create_markdown_artifact(TABLE.read_text(), key="table", description="The regenerated results table")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m flows.reproduce", description=__doc__)
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count(), help="stages side by side (default: one per core)"
-    )
-    workers = parser.parse_args().workers
-    os.chdir(ROOT)
-    reproduce.with_options(task_runner=ThreadPoolTaskRunner(max_workers=workers))()  # type: ignore[arg-type]
-    print(TABLE.read_text())
+    for figure in sorted(FIGURES.glob("*.png")):
+        # Within the text itself: the page reads no files, and a figure is to stay with its run.
+        image = base64.b64encode(figure.read_bytes()).decode()
+        create_markdown_artifact(f"![{figure.stem}](data:image/png;base64,{image})", key=f"figure-{figure.stem}",
+                                 description=str(figure))  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        if server is not None:
+            home.await_server(server)
+        state = reproduce(overrides=arguments.overrides, workers=arguments.workers, return_state=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if not state.is_completed():
+        sys.exit(f"error: {state.message}")
+    print(TABLE.read_text())

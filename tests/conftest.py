@@ -53,13 +53,15 @@ def run_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """A folder that all of pytest's worker processes share."""
+    return factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CK+ tree of four simulated subjects, two sequences each; read only."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "simulated"
+    folder = shared(tmp_path_factory) / "simulated"
     with FileLock(str(folder) + ".lock"):
         if not folder.is_dir():
             work = tmp_path_factory.mktemp("simulate")
@@ -67,6 +69,20 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
             result = run_stage(work, "simulate")
             assert result.returncode == 0, result.stderr
             shutil.move(work / "data/raw/simulated", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout after its first, small ``dvc repro``, made once; read only. The stages that ran are in .ran."""
+    from tests.checkout import Checkout
+
+    folder = shared(tmp_path_factory) / "finished"
+    with FileLock(str(folder) + ".lock"):
+        if not folder.is_dir():
+            made = Checkout(tmp_path_factory.mktemp("pipeline"))
+            (made.folder / ".ran").write_text("\n".join(made.repro()))
+            shutil.move(made.folder, folder)
     return folder
 
 

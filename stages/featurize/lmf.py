@@ -43,7 +43,7 @@ def lmf(points: np.ndarray) -> np.ndarray:
 
 
 def maps(change: np.ndarray, eps: float) -> np.ndarray:
-    """LMF of shape (frames - 1, n, n) in px as uint8 maps of the same shape; 127 is no change.
+    """LMF of shape (frames - 1, n, n) in px, symmetric, as uint8 maps of the same shape; 127 is no change.
 
     A map whose largest |LMF| is below ``eps`` px is all 127.
     """
@@ -81,32 +81,38 @@ def with_error(points: np.ndarray, size: float, generator: np.random.Generator) 
 @numba.njit(cache=True)
 def _change_of_distance(points):  # type: ignore[no-untyped-def]
     frames, n = points.shape[0], points.shape[1]
-    change = np.zeros((frames - 1, n, n))
-    before, after = np.zeros(n), np.zeros(n)
-    for t in range(frames - 1):
-        for i in range(1, n):
-            # Whole rows first, so that the square roots vectorise; the mirror image is filled in the second loop.
-            for j in range(i):
-                after[j] = np.sqrt((points[t + 1, i, 0] - points[t + 1, j, 0]) ** 2
-                                   + (points[t + 1, i, 1] - points[t + 1, j, 1]) ** 2)  # fmt: skip
-                before[j] = np.sqrt((points[t, i, 0] - points[t, j, 0]) ** 2
-                                    + (points[t, i, 1] - points[t, j, 1]) ** 2)  # fmt: skip
-            for j in range(i):
-                change[t, i, j] = after[j] - before[j]
-                change[t, j, i] = after[j] - before[j]
+    change = np.empty((frames - 1, n, n))
+    before, after = np.empty((n, n)), np.empty((n, n))
+    for t in range(frames):
+        x, y = points[t, :, 0].copy(), points[t, :, 1].copy()
+        for i in range(n):
+            # Whole rows, both halves: the square roots vectorise, which is faster than to fill in the mirror image.
+            for j in range(n):
+                after[i, j] = np.sqrt((x[i] - x[j]) ** 2 + (y[i] - y[j]) ** 2)
+            if t > 0:
+                for j in range(n):
+                    change[t - 1, i, j] = after[i, j] - before[i, j]
+        before, after = after, before
     return change
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")  # without a test for division by zero, loops vectorise
 def _normalised(change, eps):  # type: ignore[no-untyped-def]
     result = np.full(change.shape, 127, np.uint8)
+    n = change.shape[1]
     for t in range(change.shape[0]):
-        largest = np.abs(change[t]).max()
+        largest = 0.0
+        for i in range(n):
+            for j in range(i):
+                largest = max(largest, abs(change[t, i, j]))
         if largest < eps or largest == 0:
             continue
-        for i in range(change.shape[1]):
-            for j in range(change.shape[2]):
-                size = np.sqrt(np.abs(change[t, i, j]) / largest)
-                value = np.rint(127 + 128 * np.sign(change[t, i, j]) * size)
-                result[t, i, j] = np.uint8(min(max(value, 0.0), 255.0))
+        for i in range(n):
+            for j in range(i):
+                size = 128 * np.sqrt(abs(change[t, i, j]) / largest)
+                value = np.rint(127 + np.copysign(size, change[t, i, j]))
+                result[t, i, j] = np.uint8(np.int32(min(max(value, 0.0), 255.0)))
+        for i in range(n):  # in a loop of its own, so that the one before vectorises
+            for j in range(i):
+                result[t, j, i] = result[t, i, j]
     return result

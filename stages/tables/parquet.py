@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -60,6 +61,12 @@ def _open(path: Path | str, table: Table) -> pq.ParquetFile:
     path = Path(path)
     if not path.is_file():
         raise RoomError(f"{path}: no such table; run the stage that writes it: dvc repro {path}")
+    state = path.stat()
+    return _opened(path.absolute(), path, table, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+@lru_cache(maxsize=8)  # the footer grows with the number of sequences: read once, not once a sequence
+def _opened(where: Path, path: Path, table: Table, *state: int) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:

@@ -63,12 +63,18 @@ def each(
 ) -> Iterator[Result]:
     """Applies ``function`` to every item in worker processes and yields the results in the items' order.
 
-    Results stream: a few are in flight at a time, so memory does not grow with the number of items, and neither
-    the number of workers nor their order changes what comes out. Shows a progress bar named ``label``.
+    The processes are this machine's, or those of the Dask cluster that ``machine.scheduler`` names. Results stream: a
+    few are in flight at a time, so memory does not grow with the number of items, and neither the number of workers nor
+    their order changes what comes out. Shows a progress bar named ``label``.
     """
+    scheduler = None if processes else params("machine").get("scheduler")
     processes = min(processes or workers(), max(len(items), 1))
     results: Iterable[Result]
-    if processes == 1:
+    if scheduler:
+        from stages.tables import cluster
+
+        results = cluster.each(function, items, scheduler)
+    elif processes == 1:
         results = map(function, items)
     else:
         results = Parallel(n_jobs=processes, return_as="generator")(delayed(function)(item) for item in items)

@@ -1,0 +1,171 @@
+"""How featurize grows: time and memory against the number of sequences, and the speed of LMF maps.
+
+    python -m benchmarks.scale                       # 1x and 10x of the poster's 327 sequences, about five minutes
+    python -m benchmarks.scale --sizes 1 10 100      # and 100x: 65,400 tables of landmarks
+
+Makes tables of random landmarks and plain crops (no rendering) in a temporary folder, runs the stage there with one
+worker process and with two, and writes scale.md and scale.png beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import psutil
+import yaml
+
+from stages.featurize import lmf
+from stages.tables import images, parquet
+from stages.tables.schema import FRAMES, GENERAL, LANDMARKS, MICRO, SEQUENCES
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+ROOT, HERE = Path(__file__).parents[1], Path(__file__).parent
+SEQUENCES_OF_CK = 327
+FRAMES_OF_A_SEQUENCE = 12
+SIDE = 200
+"""Side of a face crop, px."""
+
+
+def face(generator: np.random.Generator, frames: int) -> np.ndarray:
+    """Landmarks (frames, 68, 2) in px of a face-sized cloud of points that drifts."""
+    start = generator.uniform(20, SIDE - 20, (1, 68, 2))
+    return (start + generator.normal(0, 0.4, (frames, 68, 2)).cumsum(axis=0)).astype(np.float32)
+
+
+def write_tables(folder: Path, sequences: int) -> None:
+    """What featurize reads, for so many sequences, general and micro."""
+    generator = np.random.default_rng(2017)
+    png = images.encode(np.full((SIDE, SIDE), 128, np.uint8) + generator.integers(0, 40, (SIDE, SIDE), np.uint8))
+    interim = folder / "data/interim"
+    names = [f"S{number // 4:06}/{number % 4 + 1:03}" for number in range(sequences)]
+    place = {"image_width": 640, "image_height": 490, "box_x": 20, "box_y": 20, "box_width": 160, "box_height": 160}
+    place |= {"crop_x": 0, "crop_y": 0, "crop_width": SIDE, "crop_height": SIDE}
+    with parquet.Writer(interim / "sequences.parquet", SEQUENCES) as table:
+        table.write([{"sequence": name, "subject": name[:7], "session": name[8:], "emotion": 1 + number % 7,
+                      "frames": FRAMES_OF_A_SEQUENCE, "fold": number // 4 % 10} | place
+                     for number, name in enumerate(names)])  # fmt: skip
+    with parquet.Writer(interim / "landmarks.parquet", LANDMARKS) as landmarks:
+        for kind, file, count in ((GENERAL, "frames", FRAMES_OF_A_SEQUENCE), (MICRO, "micro", 9)):
+            with parquet.Writer(interim / f"{file}.parquet", FRAMES) as frames:
+                for name in names:
+                    points = face(generator, count)
+                    rows = [{"sequence": name, "frame": i + 1} for i in range(count)]
+                    frames.write([row | {"png": png} for row in rows])
+                    landmarks.write([row | {"set": kind, "x": p[:, 0], "y": p[:, 1], "status": "given", "jitter": 0.0}
+                                     for row, p in zip(rows, points, strict=True)])  # fmt: skip
+
+
+def featurize(folder: Path, workers: int) -> dict[str, float]:
+    """Runs the stage; seconds, and the largest memory in MB of the whole family of processes and of its parent."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["machine"]["workers"] = workers
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    largest = {"all": 0, "parent": 0}
+    start = time.perf_counter()
+    process = psutil.Popen([sys.executable, "-m", "stages.featurize"], cwd=folder, stderr=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.2):
+            try:
+                own = process.memory_info().rss
+                family = own + sum(child.memory_info().rss for child in process.children(recursive=True))
+            except psutil.Error:
+                continue
+            largest["parent"], largest["all"] = max(largest["parent"], own), max(largest["all"], family)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    status = process.wait()
+    seconds = time.perf_counter() - start
+    ended.set()
+    watcher.join()
+    if status:
+        sys.exit("error: featurize failed")
+    return {"seconds": seconds, "MB": largest["all"] / 1e6, "parent MB": largest["parent"] / 1e6}
+
+
+def plain(points: np.ndarray, eps: float) -> np.ndarray:
+    """LMF maps frame by frame in plain numpy: what the compiled ones are measured against."""
+    maps = []
+    for before, after in pairwise(points):
+        change = np.linalg.norm(after[:, None] - after, axis=-1) - np.linalg.norm(before[:, None] - before, axis=-1)
+        largest = np.abs(change).max()
+        if largest < eps:
+            maps.append(np.full(change.shape, 127, np.uint8))
+            continue
+        value = 127 + 128 * np.sign(change) * np.sqrt(np.abs(change) / largest)
+        maps.append(np.clip(np.rint(value), 0, 255).astype(np.uint8))
+    return np.stack(maps)
+
+
+def speed_of_maps() -> pd.DataFrame:
+    """Maps a second on one thread: compiled, in plain numpy, and merely copied. The fastest of many turns."""
+    points = face(np.random.default_rng(1), 9).astype(np.float64)
+    made = lmf.maps(lmf.lmf(points), 0.001)
+    assert np.array_equal(made, plain(points, 0.001))
+    ways: dict[str, Callable[[], object]] = {
+        "compiled (`stages/featurize/lmf.py`)": lambda: lmf.maps(lmf.lmf(points), 0.001),
+        "plain numpy, frame by frame": lambda: plain(points, 0.001),
+        "copy of the maps": made.copy,
+    }
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(2000):
+        for way, make in ways.items():
+            start = time.perf_counter()
+            make()
+            taken[way].append(time.perf_counter() - start)
+    rows = [{"way": way, "maps a second": len(made) / min(times)} for way, times in taken.items()]
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10], help="multiples of CK+'s 327 sequences")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="worker processes")
+    arguments = parser.parse_args()
+    speed = speed_of_maps()
+    rows = []
+    for size in arguments.sizes:
+        with tempfile.TemporaryDirectory() as name:
+            write_tables(Path(name), size * SEQUENCES_OF_CK)
+            for workers in arguments.workers:
+                rows.append({"size": size, "sequences": size * SEQUENCES_OF_CK, "workers": workers}
+                            | featurize(Path(name), workers))  # fmt: skip
+                print(rows[-1], flush=True)
+            rows[-1]["output MB"] = sum(file.stat().st_size for file in Path(name).glob("data/features/*")) / 1e6
+    table = pd.DataFrame(rows)
+    table["ms a sequence"] = 1000 * table["seconds"] / table["sequences"]
+    text = f"{speed.to_markdown(index=False, floatfmt=',.0f')}\n\n{table.to_markdown(index=False, floatfmt='.1f')}\n"
+    (HERE / "scale.md").write_text(text)
+    print(text)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for (workers, some), marker in zip(table.groupby("workers"), "os^v", strict=False):
+        label = f"{workers} worker{'s' * (workers > 1)}"
+        left.loglog(some["sequences"], some["seconds"], marker=marker, label=label)
+        right.semilogx(some["sequences"], some["MB"], marker=marker, label=label)
+    left.set(xlabel="sequences", ylabel="seconds", title="Time of featurize")
+    right.set(xlabel="sequences", ylabel="MB", ylim=(0, None), title="Largest memory, all processes together")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    figure.savefig(HERE / "scale.png", dpi=120)
+
+
+if __name__ == "__main__":
+    main()

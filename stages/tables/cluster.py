@@ -1,0 +1,67 @@
+"""Per-sequence work on several machines: ``room.each`` on a Dask cluster.
+
+The cluster's workers run in the same checkout, on a file system that all machines share, because items name rows of
+tables and not their contents. Code and items travel as pickles: only for a network whose machines trust each other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from stages.tables.room import RoomError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+CHUNK = 8
+"""Items that travel together: one takes some 10 to 500 ms, a task of Dask about 1 ms."""
+AHEAD = 2
+"""Chunks in flight for every thread of the cluster."""
+PATIENCE = 60
+"""Seconds to wait for the scheduler and for a first worker."""
+
+
+def _same(function: Callable[[Item], Result]) -> Callable[[Item], Result]:
+    return function
+
+
+def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
+
+
+def each(function: Callable[[Item], Result], items: Sequence[Item], scheduler: str) -> Iterator[Result]:
+    """Applies ``function`` to every item on the cluster of ``scheduler`` and yields the results in the items' order.
+
+    A few chunks a worker are in flight, so memory does not grow with the number of items. The chunks of a worker that
+    dies run again elsewhere. Raises RoomError when there is no cluster to be reached.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RoomError("machine.scheduler needs Dask: pip install -c constraints.txt -e '.[dask]'") from None
+    try:
+        client = Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError):
+        raise RoomError(
+            f"params.yaml: no Dask scheduler answers at machine.scheduler '{scheduler}'; start one there with"
+            " python -m dask scheduler, or set it to null to work on this machine"
+        ) from None
+    with client:
+        # Processes that live since an earlier stage would go on with the code of then.
+        client.restart(timeout=PATIENCE, wait_for_workers=False)
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise RoomError(
+                f"params.yaml: the Dask scheduler '{scheduler}' has no workers; start some with"
+                f" python -m dask worker {scheduler} --nthreads 1, in this folder"
+            ) from None
+        shared = client.submit(_same, function, pure=False)  # sent once, not with every chunk
+        waiting: deque = deque()
+        for start in range(0, len(items), CHUNK):
+            waiting.append(client.submit(_chunk, shared, items[start : start + CHUNK], pure=False))
+            while len(waiting) > AHEAD * max(1, sum(client.nthreads().values())):
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()

@@ -1,0 +1,69 @@
+"""A copy of the repository in which the whole pipeline runs, small but real."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT, write_params
+
+FOLDS = [0, 1]
+
+
+class Checkout:
+    """A copy of the repository's files in a git repository of its own, with small parameters."""
+
+    def __init__(self, folder: Path, **change: object) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+        )
+        for name in listed.stdout.splitlines():
+            if (
+                (ROOT / name).is_file()
+                and not name.startswith(("results/", "tests/"))
+                and not name.endswith("dvc.lock")
+            ):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        if (ROOT / ".cache").is_dir():  # the parsed assets of the simulated faces
+            shutil.copytree(ROOT / ".cache", folder / ".cache")
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        self.params(**change)
+
+    @classmethod
+    def copy(cls, original: Path, folder: Path) -> Checkout:
+        """A copy of a checkout, with its results and its cache."""
+        checkout = cls.__new__(cls)
+        checkout.folder = Path(shutil.copytree(original, folder, symlinks=True))
+        return checkout
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+        return ours | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+
+    def params(self, **change: object) -> None:
+        write_params(self.folder, protocol={"folds": FOLDS}, **change)
+
+    def run(self, *command: str) -> str:
+        """Runs a python module in the checkout; returns what it printed."""
+        result = subprocess.run([sys.executable, "-m", *command], cwd=self.folder, capture_output=True, text=True,
+                                env=self.environment, timeout=500)  # fmt: skip
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        return result.stdout + result.stderr
+
+    def repro(self, *targets: str) -> set[str]:
+        """``dvc repro``, of everything or up to ``targets``; returns the stages that ran."""
+        return set(re.findall(r"Running stage '([^']+)'", self.run("dvc", "repro", *targets)))
+
+    def results(self) -> dict[str, bytes]:
+        """Every result file of the run that is made of numbers, by its path."""
+        files = [*self.folder.glob("results/table.*"), *self.folder.glob("results/predictions/*.parquet"),
+                 *self.folder.glob("data/features/*.parquet"), *self.folder.glob("results/report.html")]  # fmt: skip
+        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}

@@ -1,0 +1,365 @@
+"""The flow as its users meet it: its form, its states, what stops it, what kills it, and Prefect's page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import networkx as nx
+import psutil
+import pytest
+import yaml
+from prefect.logging import disable_run_logger
+from prefect.states import Failed
+
+from flows import graph, parameters, reproduce, supervised
+from flows.parameters import Changes
+from tests import browser
+from tests.checkout import Checkout
+from tests.conftest import ROOT
+
+PARENT = """
+import subprocess, sys, time
+from flows import supervised
+child = "import subprocess, sys, time; subprocess.Popen(['sleep', '1000']); print('up', flush=True); time.sleep(1000)"
+supervised.start([sys.executable, "-c", child])
+time.sleep(1000)
+"""
+
+
+def within(folder: Path) -> list[psutil.Process]:
+    """The processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def named(folder: Path, words: str) -> psutil.Process:
+    """The process in ``folder`` whose command line ends with ``words``; not its supervisor."""
+    lines = {process: process.cmdline() for process in within(folder)}
+    return next(process for process, line in lines.items() if "-I" not in line and " ".join(line).endswith(words))
+
+
+def gone(folder: Path, seconds: float = 20) -> bool:
+    """Whether, after at most this long, no process works in the folder."""
+    end = time.monotonic() + seconds
+    while within(folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not within(folder)
+
+
+class Running:
+    """A command of a checkout that runs beside the test."""
+
+    def __init__(self, checkout: Checkout, *command: str) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", *command], cwd=checkout.folder, env=checkout.environment,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
+        self.said = ""
+
+    def until(self, words: str) -> None:
+        """Reads what it says until ``words`` come."""
+        for line in self.process.stdout or ():
+            self.said += line
+            if words in line:
+                return
+        raise AssertionError(f"never said {words!r}:\n{self.said}")
+
+    def end(self, number: int | None = None) -> int:
+        """Its exit status, after signal ``number`` if one is given."""
+        if number is not None:
+            self.process.send_signal(number)
+        self.said += self.process.communicate(timeout=400)[0]
+        return self.process.returncode
+
+
+# --- Children that never outlive their parent
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_command_and_its_children_end_with_the_process_that_started_them(tmp_path: Path, number: int) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+                              env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "up\n"
+    assert len(within(tmp_path)) == 4
+    parent.send_signal(number)
+    parent.wait()
+    assert gone(tmp_path)
+
+
+def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+    process = supervised.start(["sh", "-c", "sleep 1000 & echo out; exit 7"], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.read() == "out\n", "the straggler held the output open"
+    assert supervised.stop(process) == 7
+    assert gone(tmp_path)
+
+
+def test_a_command_that_ignores_every_request_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = supervised.start(["sh", "-c", "trap '' INT TERM; echo up; while :; do sleep 0.1; done"], cwd=tmp_path,
+                               stdout=subprocess.PIPE)  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert supervised.stop(process) == 128 + signal.SIGKILL
+    assert gone(tmp_path)
+
+
+def test_after_stop_all_nothing_starts() -> None:
+    code = "from flows import supervised; p = supervised.start(['sleep', '1000']); supervised.stop_all(); p.wait()"
+    result = subprocess.run([sys.executable, "-c", f"{code}; supervised.start(['true'])"], cwd=ROOT, text=True,
+                            capture_output=True, timeout=30)  # fmt: skip
+    assert result.returncode == 1
+    assert "the run is being stopped" in result.stderr
+
+
+# --- The form, and params.yaml
+
+
+def test_the_form_names_lines_of_params_yaml_and_takes_their_values() -> None:
+    for field in Changes.model_fields.values():
+        name = str(field.title)
+        value = parameters.value(name, ROOT / "params.yaml")
+        change = Changes.model_validate({key: value for key, it in Changes.model_fields.items() if it is field})
+        assert parameters.value(name, ROOT / "params.yaml") == yaml.safe_load(change.overrides()[0].split("=", 1)[1])
+
+
+def test_the_form_shows_a_plain_field_a_line() -> None:
+    for field in Changes.model_json_schema()["properties"].values():
+        assert "anyOf" not in field
+        assert field["type"] in ("string", "integer", "number", "array")
+
+
+def test_overrides_change_their_lines_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text()
+    file.write_text(text)
+    odd = """/a b/"c"=d, (x) 'é'"""
+    changes = Changes(root=odd, folds=[0, 1])
+    said = parameters.apply([*changes.overrides(), "train.lmf.width=0.125", "evaluate.draws=1000"], file)
+    assert said == [f"{file}: dataset.root: data/raw/simulated -> {odd}",
+                    f"{file}: protocol.folds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] -> [0, 1]",
+                    f"{file}: train.lmf.width: 0.0625 -> 0.125"]  # fmt: skip
+    assert parameters.value("dataset.root", file) == odd
+    before, after = text.splitlines(), file.read_text().splitlines()
+    assert len(before) == len(after)
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert [old.split(":")[0].strip() for old, _ in changed] == ["root", "folds", "width"]
+    assert all(old.split("#")[1] == new.split("#")[1] for old, new in changed), "comments stay"
+
+
+@pytest.mark.parametrize("wrong", ["no.such=1", "train.lmf.wdith=1", "+new.line=1", "~train.seed", "train.lmf=3", "x",
+                                   "train.lmf.width=1,2"])  # fmt: skip
+def test_an_override_that_params_yaml_cannot_take_is_one_sentence(tmp_path: Path, wrong: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text((ROOT / "params.yaml").read_text())
+    with pytest.raises(ValueError, match=r"params.yaml (cannot take|has no)") as error:
+        parameters.apply([wrong], file)
+    assert "\n" not in str(error.value)
+    assert file.read_text() == (ROOT / "params.yaml").read_text()
+
+
+def test_stages_that_may_run_side_by_side_share_the_cores() -> None:
+    folds = [f"train@{fold}" for fold in range(10)]
+    plan = nx.DiGraph([("ingest", "featurize"), *(("featurize", it) for it in folds), *((it, "table") for it in folds)])
+    assert graph.cores(plan, "ingest", workers=4, machine=8) == 8
+    assert graph.cores(plan, "train@3", workers=4, machine=8) == 2
+    assert graph.cores(plan, "train@3", workers=20, machine=8) == 1
+    assert graph.cores(plan, "train@3", workers=20, machine=64) == 6
+
+
+# --- Retries
+
+
+def run_stage_as(monkeypatch: pytest.MonkeyPatch, words: str) -> object:
+    """What the task makes of a DVC that says ``words`` and fails."""
+    start = supervised.start
+    monkeypatch.setattr(graph, "unchanged", lambda name: False)
+    monkeypatch.setattr(supervised, "start", lambda command, **options: start(["sh", "-c", f"echo '{words}'; exit 1"],
+                                                                              **options))  # fmt: skip
+    with disable_run_logger():
+        return reproduce.stage.fn("ingest", 1)
+
+
+def test_a_busy_lock_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(reproduce.Contention) as error:
+        run_stage_as(monkeypatch, "ERROR: Unable to acquire lock. Most likely another DVC process is running")
+    assert reproduce.is_contention(None, None, Failed(data=error.value))
+    assert not reproduce.is_contention(None, None, Failed(data=RuntimeError()))
+
+
+def test_a_stage_that_fails_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = run_stage_as(monkeypatch, "error: data/raw: holds no sequences")
+    assert state.is_failed()
+    assert "data/raw: holds no sequences" in state.message
+
+
+# --- The pipeline: stopped, failing, killed
+
+
+@pytest.fixture(scope="module")
+def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A finished checkout of a pipeline without its report, which would take most of the time."""
+    copy = Checkout.copy(finished, tmp_path_factory.mktemp("flows") / "checkout")
+    plan = yaml.safe_load((copy.folder / "dvc.yaml").read_text())
+    del plan["stages"]["report"]
+    (copy.folder / "dvc.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+    return copy
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "checkout" in request.fixturenames:
+        folder = request.getfixturevalue("checkout").folder
+        left = [process.cmdline() for process in within(folder)] if not gone(folder) else []
+        for process in within(folder):
+            process.kill()
+        assert not left
+
+
+def test_an_unchanged_pipeline_starts_no_stage(checkout: Checkout) -> None:
+    said = checkout.run("flows.reproduce")
+    assert "Completed('10 unchanged')" in said
+    assert said.count("Unchanged(") == 10
+
+
+def test_a_failing_stage_stops_only_what_needs_it_and_is_one_sentence(checkout: Checkout) -> None:
+    running = Running(checkout, "flows.reproduce", "-S", "train.lmf.dropout=2", "-S", "train.dtagn.dropout=0.25")
+    assert running.end() == 1
+    assert len(re.findall(r"Running stage 'train@lmf-\d'", running.said)) == 2, "tried once each"
+    assert "Ran('train@dtagn-0: ran'" in running.said
+    assert running.said.splitlines()[-1].startswith("error: stage train@lmf-0 failed; its last words: ")
+    assert "Traceback" not in running.said.split("error: stage")[-1]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_flow_stops_its_stages(checkout: Checkout, number: int, status: int) -> None:
+    running = Running(
+        checkout, "flows.reproduce", "-S", "train.lmf.dropout=0.0", "-S", f"train.lmf.lstm_size={10 + number}"
+    )
+    running.until("python -m stages.train lmf")
+    assert running.end(number) in (status, -number)
+    assert gone(checkout.folder)
+
+
+def test_after_any_kill_the_next_run_has_the_same_bytes(
+    checkout: Checkout, finished: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    flow, train, evaluate = "flows.reproduce", "> python -m stages.train dtagn", "> python -m stages.evaluate"
+    moments = [  # the line after which, the process that, and a change that gives the run something to do
+        ("Beginning flow run", flow, "train.dtagn.dropout=0.125"),
+        (f"{train} 0", flow, "train.dtagn.dropout=0.125"),
+        (f"{train} 0", "stages.train dtagn 0", "train.dtagn.dropout=0.25"),
+        (f"{train} 1", "repro --single-item train@dtagn-1", "train.dtagn.dropout=0.375"),
+        ("Updating lock file", flow, "train.dtagn.dropout=0.5"),
+        (evaluate, "stages.evaluate", "evaluate.draws=30"),
+        (evaluate, flow, "evaluate.draws=31"),
+    ]
+    for words, victim, change in moments:
+        running = Running(checkout, "flows.reproduce", "-S", change)
+        running.until(words)
+        (running.process if victim == flow else named(checkout.folder, victim)).kill()
+        assert running.end() != 0
+        assert gone(checkout.folder)
+    said = checkout.run("flows.reproduce", "-S", "train.lmf.dropout=0.0")
+    assert "Completed(" in said
+    reference = Checkout.copy(finished, tmp_path_factory.mktemp("reference") / "checkout")
+    shutil.copy(checkout.folder / "params.yaml", reference.folder)
+    reference.run("dvc", "repro", "evaluate")
+    ours, theirs = checkout.results(), reference.results()
+    assert [name for name in ours if not name.endswith("report.html") and ours[name] != theirs[name]] == []
+    assert checkout.repro() == set()
+
+
+def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> None:
+    lock = checkout.folder / "dvc.lock"
+    text, before = lock.read_text(), checkout.results()
+    lock.write_text(text[: text.rindex("path:") + 5])
+    (checkout.folder / ".dvc/tmp/rwlock").write_text('{"write": {"/tmp')
+    said = checkout.run("flows.reproduce")
+    assert "dvc.lock was half-written" in said
+    assert "rwlock was half-written" in said
+    assert set(re.findall(r"Ran\('([^:]+): ran'", said)) <= {"evaluate"}, "all that DVC caches comes from its cache"
+    assert checkout.results() == before
+
+
+# --- Prefect's page
+
+FOCUS = """(() => {
+    const lines = [...document.querySelectorAll(".schema-form-property")].filter(it => it.innerText.startsWith("%s"));
+    if (!lines.length) return false;
+    lines.at(-1).querySelector("input").focus(); return true; })()"""
+
+
+def open_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+def start_from_form(page: browser.Page, address: str, line: str, value: str) -> None:
+    page.open(f"{address}/deployments")
+    page.click("a", "this-machine")
+    page.click("button", "Run")
+    page.click("a", "Custom run")
+    page.until(FOCUS % line)
+    page.write(value)
+    page.click("button", "Submit")
+    page.until("location.search.includes('tab=')")
+    page.open(f"{address}/runs")
+    page.click("a[href*='/flow-run/']")
+
+
+def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
+    browser.needed()
+    port = open_port()
+    address = f"http://127.0.0.1:{port}"
+    ui = Running(checkout, "flows.ui", "--port", str(port))
+    ui.until(address)
+    assert f"{address}  is running already." in checkout.run("flows.ui", "--port", str(port))
+    with browser.Page(tmp_path) as page:
+        start_from_form(page, address, "evaluate.micro_share", "0.625")
+        page.until("document.body.innerText.includes('Completed')", 120)
+        page.click("*", "Artifacts")
+        page.click("*", "table")
+        text = page.until("document.querySelector('table') && document.body.innerText")
+        assert "with probability 0.625" in text
+        assert all(method in text for method in ("DTAGN", "LMF-FER", "Joint framework"))
+        assert parameters.value("evaluate.micro_share", checkout.folder / "params.yaml") == 0.625
+
+        start_from_form(page, address, "train.dtagn.schedule.epochs", "3")
+        ui.until("> python -m stages.train dtagn")
+        page.click("button", "Cancel")
+        page.click(".p-modal button", "Cancel")
+        page.until("document.body.innerText.includes('Cancelled')", 90)
+    assert not any("stages.train" in " ".join(process.cmdline()) for process in within(checkout.folder))
+    assert ui.end(signal.SIGINT) == 0
+    assert gone(checkout.folder)
+
+
+def test_a_killed_server_ends_the_run_and_the_page(checkout: Checkout) -> None:
+    port = open_port()
+    ui = Running(checkout, "flows.ui", "--port", str(port))
+    ui.until("Prefect")
+    running = Running(checkout, "flows.reproduce", "-S", "evaluate.draws=22")
+    running.until("Beginning flow run")
+    named(checkout.folder, f"prefect server start --host 127.0.0.1 --port {port}").kill()
+    assert ui.end() == 1
+    assert "Prefect's server ended; start again with make ui" in ui.said
+    running.end()
+    assert gone(checkout.folder, 60)
+    assert "Completed(" in checkout.run("flows.reproduce", "-S", "evaluate.draws=22")
