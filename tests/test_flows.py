@@ -300,10 +300,8 @@ def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> No
 
 # --- Prefect's page
 
-FOCUS = """(() => {
-    const lines = [...document.querySelectorAll(".schema-form-property")].filter(it => it.innerText.startsWith("%s"));
-    if (!lines.length) return false;
-    lines.at(-1).querySelector("input").focus(); return true; })()"""
+FIELD = """[...document.querySelectorAll(".schema-form-property")]
+    .filter(it => it.innerText.startsWith("%s")).at(-1)?.querySelector("input")"""
 
 
 def open_port() -> int:
@@ -317,8 +315,11 @@ def start_from_form(page: browser.Page, address: str, line: str, value: str) -> 
     page.click("a", "this-machine")
     page.click("button", "Run")
     page.click("a", "Custom run")
-    page.until(FOCUS % line)
-    page.write(value)
+    while page.run(f"{FIELD % line}?.value") != value:  # the form is drawn anew when its schema has come
+        page.until(f"!!{FIELD % line}")
+        page.run(f"{FIELD % line}.focus()")
+        page.write(value)
+        time.sleep(1)
     name = page.run("document.querySelector('.flow-run-name-input input').value")
     page.click("button", "Submit")
     page.until("location.search.includes('tab=')")
