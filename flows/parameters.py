@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from stages.tables import panel, room
+
 PARAMS = Path("params.yaml")
 
 
@@ -65,8 +67,10 @@ class Changes(BaseModel):
 def apply(overrides: Sequence[str], path: Path = PARAMS) -> list[str]:
     """Writes ``overrides``, in the grammar of ``dvc exp run -S``, into params.yaml; all else there stays as it is.
 
-    Returns a line for each value that changed. Raises ValueError for a name that params.yaml does not have.
+    Returns a line for each value that changed. Raises ValueError for a name that params.yaml does not have, and
+    RoomError for a value that it may not have, before or after; then nothing is changed.
     """
+    panel.read(path)
     text = path.read_text()
     before = dict(_flat(yaml.safe_load(text)))
     with TemporaryDirectory() as folder:  # DVC would also rewrite lines that do not change
@@ -95,6 +99,11 @@ def apply(overrides: Sequence[str], path: Path = PARAMS) -> list[str]:
         temporary = path.with_name(path.name + ".tmp")
         with temporary.open("w", encoding="utf-8") as file:
             editor.dump(document, file)
+        try:
+            panel.read(temporary)
+        except room.RoomError as error:
+            temporary.unlink()
+            raise room.RoomError(str(error).replace(temporary.name, path.name)) from None
         os.replace(temporary, path)
     return [f"{path}: {name}: {before[name]} -> {value}" for name, value in changed.items()]
 

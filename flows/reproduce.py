@@ -36,6 +36,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import graph, parameters, supervised
 from flows.parameters import Changes
+from stages.tables.room import RoomError
 
 TABLE, FIGURES = Path("results/table.md"), Path("results/figures")
 LOCK = home.HOME / "reproduce.lock"
@@ -108,7 +109,7 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
         try:
             for line in parameters.apply([*changes.overrides(), *overrides]):
                 logger.info(line)
-        except ValueError as error:
+        except (ValueError, RoomError) as error:
             return Failed(message=str(error))
         plan = graph.stages()
         workers = workers or max(1, machine // int(parameters.value("train.threads")))

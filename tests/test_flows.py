@@ -147,7 +147,7 @@ def test_overrides_change_their_lines_and_no_other(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     text = (ROOT / "params.yaml").read_text()
     file.write_text(text)
-    odd = """/a b/"c"=d, (x) 'é'"""
+    odd = """a b/"c"=d, (x) 'é'"""
     changes = Changes(root=odd, folds=[0, 1])
     said = parameters.apply([*changes.overrides(), "train.lmf.width=0.125", "evaluate.draws=1000"], file)
     assert said == [f"{file}: dataset.root: data/raw/simulated -> {odd}",

@@ -335,7 +335,7 @@ def test_unusable_and_missing_sequences_are_told_apart(project: Callable[..., Ru
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"method": "magic"}, "error: params.yaml: landmark.method is 'magic'; choose one of"),
+        ({"method": "magic"}, "landmark.method is 'magic'; it must be"),
         ({"method": "ckplus", "root": "elsewhere"}, "error: no sequence has landmarks; the last one: "),
         ({"method": "aam", "root": "elsewhere"}, "error: elsewhere/Landmarks: has points for 0 sequences"),
     ],

@@ -178,7 +178,8 @@ def test_failures_are_one_sentence(tmp_path: Path) -> None:
     folder = project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}, originals=4)
     done = run_stage(folder, "synthesize")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: params.yaml: midpoints cannot turn synthesize.originals: 4")
+    assert done.stderr.startswith("error: params.yaml, line ")
+    assert "midpoints cannot turn synthesize.originals: 4" in done.stderr
     assert not (folder / "data/interim/micro.parquet").exists()
     shutil.rmtree(folder / "data/interim")
     done = run_stage(project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}), "synthesize")

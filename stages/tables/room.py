@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
@@ -38,19 +37,13 @@ def run(main: Callable[[], None]) -> None:
 
 
 def params(section: str, path: Path | str = "params.yaml") -> dict[str, Any]:
-    """One section of ``params.yaml``.
+    """One section of ``params.yaml``, all of which is checked first.
 
-    Raises RoomError when the file or the section is missing or is not YAML.
+    Raises RoomError as ``panel.read`` does.
     """
-    try:
-        everything = yaml.safe_load(Path(path).read_text())
-    except FileNotFoundError:
-        raise RoomError(f"{path}: not found; run from the root of the repository") from None
-    except yaml.YAMLError as error:
-        raise RoomError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(everything, dict) or not isinstance(everything.get(section), dict):
-        raise RoomError(f"{path}: has no section '{section}'")
-    return everything[section]
+    from stages.tables import panel  # it needs RoomError
+
+    return panel.read(path)[section]
 
 
 def workers() -> int:
