@@ -148,10 +148,10 @@ def main() -> None:
                 rows.append({"size": size, "sequences": size * SEQUENCES_OF_CK, "workers": workers}
                             | featurize(Path(name), workers))  # fmt: skip
                 print(rows[-1], flush=True)
-            rows[-1]["output MB"] = sum(file.stat().st_size for file in Path(name).glob("data/features/*")) / 1e6
     table = pd.DataFrame(rows)
     table["ms a sequence"] = 1000 * table["seconds"] / table["sequences"]
-    text = f"{speed.to_markdown(index=False, floatfmt=',.0f')}\n\n{table.to_markdown(index=False, floatfmt='.1f')}\n"
+    text = f"{speed.to_markdown(index=False, floatfmt=',.0f')}\n\n"
+    text += table.to_markdown(index=False, floatfmt=(".0f", ".0f", ".0f", ".1f", ".0f", ".0f", ".1f")) + "\n"
     (HERE / "scale.md").write_text(text)
     print(text)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
