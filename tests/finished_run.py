@@ -128,12 +128,10 @@ def write(
                         continue
                     micro = shape + np.linspace(0, end, 9)[:, None, None] * apex
                     landmarks.write(points(name, recording, track if recording == GENERAL else micro))
-                    rows = []
-                    for part in (1.0, 0.6, 0.35) if recording == GENERAL else (1.0,):
-                        steps = np.linspace(0, end * part, 9)[:, None, None]
-                        maps, sfem = features(shape + steps * apex + random.normal(0, 0.01, (9, 68, 2)))
-                        rows.append(head | {"set": recording, "part": part, "noise": 0.0, "sfem": sfem, "maps": maps})
-                    lmf.write(rows)
+                    moved = track if recording == GENERAL else micro
+                    maps, sfem = features(micro + random.normal(0, 0.01, micro.shape))
+                    lmf.write([head | {"set": recording, "sfem": sfem, "maps": maps,
+                                       "points": moved.astype("float32").tobytes()}])  # fmt: skip
                     for method, chance in RIGHT.items():
                         right = random.random() < chance[recording == MICRO]
                         said = emotion if right else int(random.choice(emotions))

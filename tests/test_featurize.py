@@ -117,7 +117,7 @@ def test_faces_are_aligned_by_the_eyes_of_the_first_frame() -> None:
         points[frame, dtagn.RIGHT_EYE], points[frame, dtagn.LEFT_EYE] = eyes[0] + offset, eyes[1] + offset
         for x, y in eyes + offset:
             cv2.circle(frames[frame], (int(x), int(y)), 5, 255, -1)
-    first, last = dtagn.faces(frames, points, 2, 64)
+    first, last = dtagn.faces(frames, points, 64)
     for image, moved in ((first, False), (last, True)):
         ys, xs = np.nonzero(image > 100)
         left, right = xs < xs.mean(), xs > xs.mean()
@@ -128,12 +128,3 @@ def test_faces_are_aligned_by_the_eyes_of_the_first_frame() -> None:
             assert xs[left].mean() == pytest.approx(expected[0], abs=1)
             assert xs[right].mean() == pytest.approx(expected[1], abs=1)
             assert ys.mean() == pytest.approx(dtagn.EYES_DOWN * 64, abs=1)
-
-
-def test_trajectories_are_centred_on_the_nose_and_scaled_to_unit_deviation() -> None:
-    result = dtagn.trajectory(face(5, 7), 12)
-    assert result.shape == (12, 68, 2)
-    assert result.dtype == np.float32
-    np.testing.assert_allclose(result[:, dtagn.NOSE_TIP], 0, atol=1e-6)
-    np.testing.assert_allclose(result.std(axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(dtagn.trajectory(3 * face(5, 7) + 10, 12), result, atol=1e-4)

@@ -256,6 +256,7 @@ def test_a_stopped_flow_stops_its_stages(checkout: Checkout, number: int, status
     assert gone(checkout.folder)
 
 
+@pytest.mark.slow
 def test_after_any_kill_the_next_run_has_the_same_bytes(
     checkout: Checkout, finished: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -299,10 +300,8 @@ def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> No
 
 # --- Prefect's page
 
-FOCUS = """(() => {
-    const lines = [...document.querySelectorAll(".schema-form-property")].filter(it => it.innerText.startsWith("%s"));
-    if (!lines.length) return false;
-    lines.at(-1).querySelector("input").focus(); return true; })()"""
+FIELD = """[...document.querySelectorAll(".schema-form-property")]
+    .filter(it => it.innerText.startsWith("%s")).at(-1)?.querySelector("input")"""
 
 
 def open_port() -> int:
@@ -316,12 +315,17 @@ def start_from_form(page: browser.Page, address: str, line: str, value: str) -> 
     page.click("a", "this-machine")
     page.click("button", "Run")
     page.click("a", "Custom run")
-    page.until(FOCUS % line)
-    page.write(value)
+    while page.run(f"{FIELD % line}?.value") != value:  # the form is drawn anew when its schema has come
+        page.until(f"!!{FIELD % line}")
+        page.run(f"{FIELD % line}.focus()")
+        page.write(value)
+        time.sleep(1)
+    name = page.run("document.querySelector('.flow-run-name-input input').value")
     page.click("button", "Submit")
     page.until("location.search.includes('tab=')")
     page.open(f"{address}/runs")
-    page.click("a[href*='/flow-run/']")
+    page.click("a", name)
+    page.until("location.pathname.includes('/flow-run/')")
 
 
 def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
@@ -333,7 +337,7 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
     assert f"{address}  is running already." in checkout.run("flows.ui", "--port", str(port))
     with browser.Page(tmp_path) as page:
         start_from_form(page, address, "evaluate.micro_share", "0.625")
-        page.until("document.body.innerText.includes('Completed')", 120)
+        page.until("document.body.innerText.includes('Finished in state Completed(')", 120)
         page.click("*", "Artifacts")
         page.click("*", "table")
         text = page.until("document.querySelector('table') && document.body.innerText")
@@ -344,13 +348,14 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
         start_from_form(page, address, "train.dtagn.schedule.epochs", "3")
         ui.until("> python -m stages.train dtagn")
         page.click("button", "Cancel")
-        page.click(".p-modal button", "Cancel")
-        page.until("document.body.innerText.includes('Cancelled')", 90)
+        page.click("button", "Confirm")
+        page.until("document.querySelector('.page-heading').parentElement.innerText.includes('Cancelled')", 90)
     assert not any("stages.train" in " ".join(process.cmdline()) for process in within(checkout.folder))
     assert ui.end(signal.SIGINT) == 0
     assert gone(checkout.folder)
 
 
+@pytest.mark.slow
 def test_a_killed_server_ends_the_run_and_the_page(checkout: Checkout) -> None:
     port = open_port()
     ui = Running(checkout, "flows.ui", "--port", str(port))

@@ -12,7 +12,7 @@ from stages.landmark import sequence as landmark
 from stages.synthesize import sepconv
 from stages.synthesize.training import fit, warps
 from stages.tables import panel, room
-from stages.train import dtagn, lmf, optimise
+from stages.train import dtagn, lmf, optimise, svm
 from tests.conftest import ROOT, merged, run_stage
 
 TEXT = (ROOT / "params.yaml").read_text()
@@ -150,6 +150,7 @@ def test_the_repository_and_every_value_of_another_type(tmp_path: Path) -> None:
     [
         (panel.Lmf, lmf.Config, set()),
         (panel.Dtagn, dtagn.Config, set()),
+        (panel.Svm, svm.Config, set()),
         (panel.Schedule, optimise.Schedule, {"clip"}),
         (panel.Landmark, landmark.Settings, {"root", "originals"}),
         (panel.Featurize, featurize.Options, {"frames"}),

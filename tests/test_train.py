@@ -1,5 +1,6 @@
 """The networks, their augmentation, and one fold through the stage's command."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,24 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from stages.tables import parquet, schema
-from stages.train import dtagn, lmf
-from stages.train.mirror import MIRROR
+from stages.train import augment, dtagn, lmf, svm
+from stages.train.augment import MIRROR
 from stages.train.optimise import Schedule
 from tests.conftest import ROOT, run_stage
 
 SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3, weight_decay=0.0)
+LMF = lmf.Config(
+    width=0.0625, lstm_layers=1, lstm_size=16, dropout=0.0, steps=2, part=1.0, noise=0.0, schedule=SCHEDULE
+)
+DTAGN = dtagn.Config(
+    frames=12, part=1.0, noise=0.01, width=0.25, dropout=0.0, dtgn_epochs=1, joint_epochs=1, schedule=SCHEDULE
+)
+seeds = st.integers(0, 2**32 - 1)
 
 
 def rows(subjects: int = 4, maps: int = 3, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -31,12 +41,12 @@ def rows(subjects: int = 4, maps: int = 3, seed: int = 0) -> tuple[pd.DataFrame,
                     "emotion": 1 + (subject + session) % 7,
                     "fold": subject % 2,
                     "set": kind,
-                    "part": 1.0,
                 }
-                images = random.integers(0, 256, (maps, 68, 68), "uint8")
-                faces, trajectory = random.integers(0, 256, (4, 32, 32), "uint8"), random.normal(size=(4, 68, 2))
-                one.append(head | {"noise": 0.0, "sfem": 1.0, "maps": images.tobytes()})
-                two.append(head | {"faces": faces.tobytes(), "trajectory": trajectory.astype("float32").tobytes()})
+                images, frames = random.integers(0, 256, (maps, 68, 68), "uint8"), 4 + session
+                points = random.normal(200, 50, (frames, 68, 2)).astype("float32").tobytes()
+                faces = random.integers(0, 256, (frames, 32, 32), "uint8").tobytes()
+                one.append(head | {"sfem": 1.0, "maps": images.tobytes(), "points": points})
+                two.append(head | {"faces": faces, "points": points})
     return pd.DataFrame(one), pd.DataFrame(two)
 
 
@@ -46,12 +56,12 @@ def test_mirror_is_its_own_inverse_and_keeps_the_midline() -> None:
 
 
 def test_width_one_is_vgg16() -> None:
-    network = lmf.LmfFer(lmf.Config(width=1, lstm_layers=2, lstm_size=8, dropout=0, steps=8, schedule=SCHEDULE))
+    network = lmf.LmfFer(replace(LMF, width=1))
     convolutions = [layer for layer in network.encoder if isinstance(layer, nn.Conv2d)]
-    # VGG16's convolutions hold 14,714,688 values with three input channels and biases; ours see one and have none.
-    biases, colour = sum(layer.out_channels for layer in convolutions), 2 * 64 * 9
     assert len(convolutions) == 13
-    assert sum(layer.weight.numel() for layer in convolutions) == 14_714_688 - biases - colour
+    # VGG16's convolutions hold 14,714,688 values with three input channels; ours see one.
+    values = sum(value.numel() for layer in convolutions for value in layer.parameters())
+    assert values == 14_714_688 - 2 * 64 * 9
     assert network.eval()(torch.zeros(2, 8, 68, 68, dtype=torch.uint8)).shape == (2, 7)
 
 
@@ -60,13 +70,55 @@ def test_mirrored_maps_are_the_maps_of_mirrored_landmarks() -> None:
 
     points = np.random.default_rng(0).normal(200, 50, (3, 68, 2))
     other = points[:, MIRROR] * [-1, 1]
-    ours = lmf.mirrored(torch.tensor(change(points))[None])[0]
+    ours = augment.mirrored(torch.tensor(change(points))[None])[0]
     np.testing.assert_allclose(ours, change(other))
+
+
+@given(seeds, st.floats(0.02, 100))
+@settings(deadline=None, max_examples=25)
+def test_the_maps_of_a_batch_are_those_of_the_table(seed: int, size: float) -> None:
+    from stages.featurize.lmf import lmf as change
+    from stages.featurize.lmf import maps
+
+    random = np.random.default_rng(seed)
+    still = random.uniform(100, 300, (2, 1, 68, 2))
+    points = (still + size * random.normal(size=(2, 4, 68, 2))).astype(np.float32)
+    table = np.stack([maps(change(track), augment.STILL) for track in points]).astype(int)
+    batch = augment.lmf_maps(torch.tensor(points)).numpy().astype(int)
+    # The square root is steep at zero, where float32 and float64 distances part by some 1e-5 px.
+    large = np.abs(table - 127) > max(2, 0.5 / size)
+    assert np.abs(batch - table)[large].max() <= 1
+    still_maps = augment.lmf_maps(torch.tensor(np.repeat(points[:, :1], 3, axis=1)))
+    assert (still_maps == 127).all(), "a face without motion"
+
+
+def test_a_start_is_the_part_of_the_table_that_it_says() -> None:
+    from stages.featurize.lmf import resample
+
+    tracks = [np.random.default_rng(0).normal(size=(n, 68, 2)).astype("float32") for n in (5, 9)]
+    points, frames = augment.padded([track.tobytes() for track in tracks], "float32", (68, 2))
+    assert frames.tolist() == [5, 9]
+    whole = augment.start(points, frames, 1.0, 12)
+    half = augment.start(points, frames, torch.tensor([0.5, 0.5]), 4)
+    for i, track in enumerate(tracks):
+        np.testing.assert_allclose(whole[i], resample(track, 12), atol=1e-5)
+        np.testing.assert_allclose(half[i], resample(track[: 1 + len(track) // 2], 4), atol=1e-5)
+
+
+def test_landmark_errors_spare_the_first_frame_and_grow_with_the_motion() -> None:
+    torch.manual_seed(0)
+    still = torch.rand(400, 1, 68, 2)
+    points = still + torch.arange(3)[None, :, None, None] * torch.tensor([1.0, 10.0]).repeat(200)[:, None, None, None]
+    error = augment.with_error(points, 0.5) - points
+    assert not error[:, 0].any()
+    share = error[:, 1:].std(dim=(1, 2, 3)) / (points - points[:, :1]).square().sum(-1).mean(dim=(1, 2)).sqrt()
+    assert share.max() < 0.6
+    assert share.mean() == pytest.approx(0.25, abs=0.03)
 
 
 def test_first_layer_of_dtan_is_a_filter_per_frame_summed() -> None:
     """The published form: Conv2d(12, 64 * 12, 5, groups=12), then a sum over the 12 frames."""
-    layer = dtagn.Dtan(dtagn.Config(0.25, 0, 1, 1, SCHEDULE), 12, 64).lower[0]
+    layer = dtagn.Dtan(DTAGN, 64).lower[0]
     assert isinstance(layer, nn.Conv2d)
     published = nn.Conv2d(12, 16 * 12, 5, groups=12, bias=False)
     weight = layer.weight.detach()  # (filters, frames, 5, 5)
@@ -74,6 +126,20 @@ def test_first_layer_of_dtan_is_a_filter_per_frame_summed() -> None:
     faces = torch.rand(2, 12, 64, 64)
     summed = published(faces).view(2, 12, 16, 60, 60).sum(dim=1) + layer.bias[None, :, None, None]
     torch.testing.assert_close(layer(faces), summed, atol=1e-4, rtol=1e-4)
+
+
+def test_response_normalisation_is_its_formula() -> None:
+    x = torch.randn(2, 8, 3, 3)
+    expected = nn.LocalResponseNorm(5, alpha=1.0, beta=0.75, k=1.0)(x)
+    torch.testing.assert_close(dtagn.LocalResponseNorm(8)(x), expected)
+
+
+def test_trajectories_are_centred_on_the_nose_and_scaled_to_unit_deviation() -> None:
+    points = torch.rand(2, 5, 68, 2) * 200
+    result = dtagn.normalised(points)
+    assert not result[:, :, dtagn.NOSE_TIP].any()
+    torch.testing.assert_close(result.std(dim=2, correction=0), torch.ones(2, 5, 2))
+    torch.testing.assert_close(dtagn.normalised(3 * points + 10), result, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -97,22 +163,32 @@ def test_faces_and_landmarks_turn_together(degrees: float, flip: bool) -> None:
     assert np.sign(float(turned[1])) == np.sign(expected[1])
 
 
-@pytest.mark.parametrize("model", [lmf, dtagn])
+@pytest.mark.parametrize("model", [lmf, dtagn, svm])
 def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-untyped-def]
-    """Two classes told apart by a constant shift of the inputs are told apart after a few epochs."""
+    """Two expressions, one of which widens the mouth and brightens the face, are told apart after a few epochs."""
+    from stages.featurize.lmf import lmf as change
+    from stages.featurize.lmf import maps
+
     torch.manual_seed(0)
+    random = np.random.default_rng(0)
     table = rows(subjects=8)[model is dtagn].query("set == 'general'").copy()
     table["emotion"] = np.arange(len(table)) % 2 + 1
-    for column, dtype in (("maps", "uint8"), ("faces", "uint8"), ("trajectory", "float32")):
-        if column in table:
-            shifted = []
-            for value, emotion in zip(table[column], table["emotion"], strict=True):
-                array = np.frombuffer(value, dtype).copy().reshape(-1, 2)
-                array[:, 0] = 10 + 200 * (emotion - 1) if dtype == "uint8" else array[:, 0] * emotion**2
-                shifted.append(array.tobytes())
-            table[column] = shifted
+    values: dict[str, list[bytes]] = {"points": [], "faces": [], "maps": []}
+    for emotion in table["emotion"]:
+        points = np.repeat(random.normal(200, 50, (1, 68, 2)), 5, axis=0) + random.normal(0, 0.1, (5, 68, 2))
+        moved = range(48, 68) if emotion == 1 else range(17, 27)
+        points[:, moved] += np.arange(5)[:, None, None] * np.sign(points[:, moved] - 200) * 3
+        faces = np.full((5, 32, 32), 100) + np.arange(5)[:, None, None] * 20 * (emotion - 1)
+        values["points"].append(points.astype("float32").tobytes())
+        values["faces"].append(faces.astype("uint8").tobytes())
+        values["maps"].append(maps(change(points), 1e-3).tobytes())
+    table = table.assign(**{name: column for name, column in values.items() if name in table})
     schedule = Schedule(epochs=25, batch=8, learning_rate=3e-3, weight_decay=0.0)
-    config = lmf.Config(0.0625, 1, 16, 0.0, 8, schedule) if model is lmf else dtagn.Config(0.25, 0.0, 25, 10, schedule)
+    config = {
+        lmf: replace(LMF, schedule=schedule),
+        dtagn: replace(DTAGN, dtgn_epochs=25, joint_epochs=10, schedule=schedule),
+        svm: svm.Config(c=1.0),
+    }[model]
     network, losses = model.fit(table, config, torch.device("cpu"), "test")
     for method, probability in model.predict(network, table).items():
         np.testing.assert_allclose(probability.sum(dim=1), 1, rtol=1e-5)
@@ -137,7 +213,7 @@ def write(folder: Path, one: pd.DataFrame, two: pd.DataFrame) -> None:
     parquet.write(folder / "data/features/dtagn.parquet", schema.DTAGN, two)
 
 
-@pytest.mark.parametrize(("model", "methods"), [("lmf", 1), ("dtagn", 4)])
+@pytest.mark.parametrize(("model", "methods"), [("lmf", 1), ("dtagn", 4), ("svm", 1)])
 def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(folder: Path, model: str, methods: int) -> None:
     assert run_stage(folder, "train", model, "1").returncode == 0
     found = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)

@@ -31,9 +31,7 @@ def main() -> None:
     predictions = pd.concat([parquet.read(file, PREDICTIONS, columns) for file in files])
     sequences = parquet.read(INTERIM / "sequences.parquet", SEQUENCES)
     rejected = pd.concat([parquet.read(INTERIM / f"rejected_{stage}.parquet", REJECTED) for stage in SETTING_ASIDE])
-    sfem = pool.sizes(
-        parquet.read("data/features/lmf.parquet", LMF, ["sequence", "fold", "set", "part", "noise", "sfem"])
-    )
+    sfem = pool.sizes(parquet.read("data/features/lmf.parquet", LMF, ["sequence", "fold", "set", "sfem"]))
 
     pool.check(predictions, sequences)
     limits = pool.thresholds(sfem)

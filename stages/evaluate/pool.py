@@ -11,7 +11,6 @@ import pandas as pd
 
 from stages.evaluate import gate
 from stages.evaluate.poster import DTAGN, JOINT, LMF_FER
-from stages.tables import parquet
 from stages.tables.room import RoomError
 from stages.tables.schema import GENERAL, MICRO
 
@@ -39,12 +38,11 @@ def check(predictions: pd.DataFrame, sequences: pd.DataFrame) -> None:
 
 
 def sizes(lmf: pd.DataFrame) -> pd.DataFrame:
-    """The sizes frame of every sequence that has both recordings, from the whole sequences of the LMF table."""
-    whole = parquet.whole(lmf)
-    twice = whole.duplicated(["sequence", "set"])
+    """The sizes frame of every sequence that has both recordings, from the LMF table."""
+    twice = lmf.duplicated(["sequence", "set"])
     if twice.any():
-        raise RoomError(f"{whole.loc[twice, 'sequence'].iloc[0]} is twice in the LMF table; run dvc repro featurize")
-    return _wide(whole, ["fold"], "sfem")
+        raise RoomError(f"{lmf.loc[twice, 'sequence'].iloc[0]} is twice in the LMF table; run dvc repro featurize")
+    return _wide(lmf, ["fold"], "sfem")
 
 
 def answers(predictions: pd.DataFrame, sfem: pd.DataFrame) -> dict[str, pd.DataFrame]:

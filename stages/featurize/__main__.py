@@ -14,7 +14,7 @@ IMAGES = {schema.GENERAL: IN / "frames.parquet", schema.MICRO: IN / "micro.parqu
 
 
 def featurize(item: tuple[int, int, dict[str, Any]], options: Options) -> Any:
-    """Both tables' rows for one row group of landmarks and its row group of images."""
+    """Both tables' row for one row group of landmarks and its row group of images."""
     group, image_group, row = item
     landmarks = parquet.read_group(IN / "landmarks.parquet", schema.LANDMARKS, group)
     kind = landmarks["set"].iloc[0]
@@ -25,9 +25,7 @@ def featurize(item: tuple[int, int, dict[str, Any]], options: Options) -> Any:
 
 
 def main() -> None:
-    section = room.params("featurize")
-    section |= {key: tuple(section[key]) for key in ("parts", "noise")}
-    options = Options(frames=int(room.params("protocol")["frames"]), **section)
+    options = Options(frames=int(room.params("protocol")["frames"]), **room.params("featurize"))
     table = parquet.read(IN / "sequences.parquet", schema.SEQUENCES)
     rows = {row["sequence"]: row for row in table.to_dict("records")}
     stored = {kind: parquet.index(path, schema.FRAMES) for kind, path in IMAGES.items()}
@@ -37,9 +35,9 @@ def main() -> None:
         parquet.Writer(OUT / "lmf.parquet", schema.LMF) as lmf,
         parquet.Writer(OUT / "dtagn.parquet", schema.DTAGN) as dtagn,
     ):
-        for maps_rows, dtagn_rows in room.each(partial(featurize, options=options), items, "featurize"):
-            lmf.write(maps_rows)
-            dtagn.write(dtagn_rows)
+        for maps_row, dtagn_row in room.each(partial(featurize, options=options), items, "featurize"):
+            lmf.write([maps_row])
+            dtagn.write([dtagn_row])
     room.say("featurize", f"{len(items)} sequences of landmarks -> {lmf.rows} rows of LMF maps, {dtagn.rows} of DTAGN")
 
 

@@ -1,4 +1,4 @@
-"""DTAGN's two inputs: aligned grey faces for DTAN, normalised landmark trajectories for DTGN.
+"""DTAGN's faces, aligned; its landmarks need no more than the table's.
 
 Jung, Lee, Yim, Park, Kim, "Joint Fine-Tuning in Deep Neural Networks for Facial Expression Recognition", ICCV 2015.
 """
@@ -8,19 +8,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stages.featurize.lmf import resample
-
-RIGHT_EYE, LEFT_EYE, NOSE_TIP = slice(36, 42), slice(42, 48), 30
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 EYES_APART, EYES_DOWN = 0.46, 0.36
 """Where the eye centres come to lie in the aligned face, in shares of its side (not in the paper)."""
 
 
-def faces(frames: np.ndarray, points: np.ndarray, count: int, size: int) -> np.ndarray:
-    """Aligned grey faces: uint8 of shape (count, size, size).
+def faces(frames: np.ndarray, points: np.ndarray, size: int) -> np.ndarray:
+    """Aligned grey faces: uint8 of shape (n, size, size).
 
     ``frames`` are uint8 crops (n, height, width) and ``points`` their landmarks (n, 68, 2) in crop pixels. One
     similarity transform, by the eye centres of the first frame, aligns the whole sequence, so that motion is kept.
-    Frames are resampled in time to ``count`` by linear interpolation (the paper does not say how).
     """
     right, left = points[0, RIGHT_EYE].mean(axis=0), points[0, LEFT_EYE].mean(axis=0)
     # Warped at four times the size and averaged down, since warping alone would alias.
@@ -30,20 +27,8 @@ def faces(frames: np.ndarray, points: np.ndarray, count: int, size: int) -> np.n
     turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     shift = np.array([0.5 * large, EYES_DOWN * large]) - turn @ ((right + left) / 2)
     warp = np.column_stack([turn, shift])
-    aligned = np.stack([
+    return np.stack([
         cv2.resize(cv2.warpAffine(frame, warp, (large, large), borderMode=cv2.BORDER_REPLICATE), (size, size),
                    interpolation=cv2.INTER_AREA)
         for frame in frames
     ])  # fmt: skip
-    return np.rint(resample(aligned, count)).astype(np.uint8)
-
-
-def trajectory(points: np.ndarray, count: int) -> np.ndarray:
-    """Normalised landmark trajectories: float32 of shape (count, 68, 2), without unit.
-
-    ``points`` (n, 68, 2) in px are resampled in time to ``count``; in every frame the nose tip is subtracted and x and
-    y are divided by their standard deviations over the landmarks.
-    """
-    points = resample(points, count)
-    centred = points - points[:, NOSE_TIP : NOSE_TIP + 1]
-    return (centred / np.maximum(points.std(axis=1, keepdims=True), 1e-6)).astype(np.float32)

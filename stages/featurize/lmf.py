@@ -65,19 +65,6 @@ def sfem(change: np.ndarray, points: np.ndarray) -> float:
     return float(np.abs(change).sum(axis=(1, 2)).mean() / area)
 
 
-def with_error(points: np.ndarray, size: float, generator: np.random.Generator) -> np.ndarray:
-    """Landmarks (frames, n, 2) with random errors, as a small expression of the same kind would have (ours).
-
-    LMF is blind to the size of all motion, so a micro-expression is a large one with larger landmark errors beside it.
-    The errors are independent in the middle and last frame and interpolated between, like those of a micro sequence,
-    whose in-betweens are synthesised; their standard deviation is ``size`` times the root mean square motion.
-    """
-    motion = np.sqrt(((points - points[0]) ** 2).sum(axis=-1).mean())
-    error = generator.normal(0, size * motion, (3, *points.shape[1:]))
-    error[0] = 0
-    return points + resample(error, len(points))
-
-
 @numba.njit(cache=True)
 def _change_of_distance(points):  # type: ignore[no-untyped-def]
     frames, n = points.shape[0], points.shape[1]

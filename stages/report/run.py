@@ -76,9 +76,8 @@ def _made(name: str) -> Path:
 def _example(name: str, row: pd.Series, faces: bool) -> Example:
     maps, sfem, landmarks = {}, {}, {}
     for recording in RECORDINGS:
-        lmf = _group(FEATURES / "lmf.parquet", LMF, name, recording)
-        whole = parquet.whole(lmf).iloc[0]
-        maps[recording], sfem[recording] = np.frombuffer(whole["maps"], np.uint8).reshape(-1, 68, 68), whole["sfem"]
+        lmf = _group(FEATURES / "lmf.parquet", LMF, name, recording).iloc[0]
+        maps[recording], sfem[recording] = np.frombuffer(lmf["maps"], np.uint8).reshape(-1, 68, 68), lmf["sfem"]
         points = _group(INTERIM / "landmarks.parquet", LANDMARKS, name, recording)
         landmarks[recording] = np.stack([np.stack(points["x"]), np.stack(points["y"])], axis=-1)
         landmarks[recording] -= row[["crop_x", "crop_y"]].to_numpy("float32")

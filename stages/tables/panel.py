@@ -37,6 +37,7 @@ Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
 Factor: TypeAlias = Annotated[float, Field(gt=0, le=16)]
 Size: TypeAlias = Annotated[float, Field(gt=0, le=10_000)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Part: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 Noise: TypeAlias = Annotated[float, Field(ge=0, le=50)]
 Error: TypeAlias = Annotated[float, Field(ge=0, le=10)]
 Dropout: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
@@ -133,9 +134,6 @@ class Landmark(Section):
 
 class Featurize(Section):
     eps: Annotated[float, Field(ge=0, le=10)]
-    parts: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1, max_length=100)]
-    noise: Annotated[list[Error], Field(min_length=1, max_length=100)]
-    dtagn_frames: Annotated[int, Field(ge=2, le=1000)]
     dtagn_size: Annotated[int, Field(ge=16, le=1024)]
 
 
@@ -151,11 +149,16 @@ class Lmf(Section):
     lstm_layers: Annotated[int, Field(ge=1, le=100)]
     lstm_size: Annotated[int, Field(ge=1, le=100_000)]
     dropout: Dropout
-    steps: Count
+    steps: Annotated[int, Field(ge=1, le=1000)]
+    part: Part
+    noise: Error
     schedule: Schedule
 
 
 class Dtagn(Section):
+    frames: Annotated[int, Field(ge=2, le=1000)]
+    part: Part
+    noise: Error
     width: Factor
     dropout: Dropout
     dtgn_epochs: Count
@@ -163,11 +166,16 @@ class Dtagn(Section):
     schedule: Schedule
 
 
+class Svm(Section):
+    c: Factor
+
+
 class Train(Section):
     threads: Annotated[int, Field(ge=1, le=1024)]
     seed: Seed
     lmf: Lmf
     dtagn: Dtagn
+    svm: Svm
 
 
 class Evaluate(Section):

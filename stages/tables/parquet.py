@@ -135,11 +135,6 @@ def _load(path: Path | str, table: Table, fetch: Callable[[pq.ParquetFile], pa.T
     return data.to_pandas()
 
 
-def whole(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are tested: of whole sequences, without added error. The others only widen the training data."""
-    return rows[rows["part"].eq(1) & (rows["noise"].eq(0) if "noise" in rows else True)]
-
-
 def arrays(column: Iterable[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> np.ndarray:
     """Stacks a column of raw C-order arrays into one of shape (rows, *shape)."""
     rows = list(column)

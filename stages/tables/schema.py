@@ -55,8 +55,7 @@ _EMOTION = Column("emotion", pa.int8(), "CK+ emotion code: " + ", ".join(f"{k} {
 _FOLD = Column("fold", pa.int16(), "the fold in which the subject is tested", low=0)
 _SET = Column("set", pa.string(), f"'{GENERAL}': the sequence as filmed; '{MICRO}': synthesised from its first frames")
 _FRAME = Column("frame", pa.int32(), "position in the sequence, from 1", low=1)
-_PART = Column("part", pa.float32(), "how much of the sequence was used, from its first frame: 1 is all of it",
-               low=0, high=1)  # fmt: skip
+_POINTS = Column("points", pa.binary(), "float32 landmarks of shape (frames, 68, 2) in the native frame, C order", "px")
 
 
 def _pixels(prefix: str, what: str) -> tuple[Column, ...]:
@@ -119,15 +118,13 @@ REJECTED = Table(
 
 LMF = Table(
     "lmf",
-    "the LMF maps of one sequence, or of its first part",
+    "the LMF maps of one sequence, and the landmarks that training makes others from",
     (
         _SEQUENCE,
         _SUBJECT,
         _EMOTION,
         _FOLD,
         _SET,
-        _PART,
-        Column("noise", pa.float32(), "landmark error added, as a share of the landmarks' motion; 0 is none", low=0),
         Column(
             "sfem",
             pa.float64(),
@@ -135,22 +132,22 @@ LMF = Table(
             "1/px",
             low=0,
         ),
-        Column("maps", pa.binary(), "uint8 maps of shape (frames - 1, 68, 68), C order; 127 is no change"),
+        Column("maps", pa.binary(), "uint8 maps of shape (protocol.frames - 1, 68, 68), C order; 127 is no change"),
+        _POINTS,
     ),
 )
 
 DTAGN = Table(
     "dtagn",
-    "DTAGN's two inputs for one sequence, or for its first part",
+    "DTAGN's two inputs for one sequence, all of its frames",
     (
         _SEQUENCE,
         _SUBJECT,
         _EMOTION,
         _FOLD,
         _SET,
-        _PART,
         Column("faces", pa.binary(), "uint8 grey faces of shape (frames, size, size), C order"),
-        Column("trajectory", pa.binary(), "float32 normalised landmarks of shape (frames, 68, 2), C order"),
+        _POINTS,
     ),
 )
 

@@ -17,19 +17,21 @@ FEATURES, OUT = Path("data/features"), Path("results")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
-    parser.add_argument("model", choices=("dtagn", "lmf"))
+    parser.add_argument("model", choices=("dtagn", "lmf", "svm"))
     parser.add_argument("fold", type=int)
     arguments = parser.parse_args()
     options, name = room.params("train"), f"{arguments.model}-{arguments.fold}"
     model = importlib.import_module(f"stages.train.{arguments.model}")
     settings = options[arguments.model]
-    config = model.Config(**settings | {"schedule": Schedule(**settings["schedule"])})
+    if "schedule" in settings:
+        settings["schedule"] = Schedule(**settings["schedule"])
+    config = model.Config(**settings)
     # The number of threads changes how sums are rounded: it is a parameter, so that every machine adds alike.
     torch.set_num_threads(options["threads"])
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(int(hashlib.sha256(f"{options['seed']} {name}".encode()).hexdigest()[:8], 16))
     rows = parquet.read(FEATURES / f"{model.TABLE.name}.parquet", model.TABLE)
-    test = parquet.whole(rows[rows["fold"] == arguments.fold])
+    test = rows[rows["fold"] == arguments.fold]
     train = rows[(rows["fold"] != arguments.fold) & (rows["set"] == schema.GENERAL)]
     history = pd.DataFrame(columns=["part", "epoch", "loss"])
     lines, weights = [], {}

@@ -14,15 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.tables import schema
-from stages.tables.parquet import arrays
-from stages.train.mirror import MIRROR
+from stages.train.augment import MIRROR, padded, shares, start
 from stages.train.optimise import Schedule, optimise
 
 TABLE = schema.DTAGN
 ANGLES = (-15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0)
 """The paper's augmentation: rotations in degrees (0 is the original), each also mirrored."""
-NOISE = 0.01
-"""Standard deviation of the noise on normalised landmarks (the paper's)."""
+NOSE_TIP = 30
 JOINT = 0.1
 """Weight of the summed network's loss in joint fine-tuning; 1 for each of the two networks (the paper's)."""
 
@@ -31,6 +29,9 @@ JOINT = 0.1
 class Config:
     """params.yaml: train.dtagn."""
 
+    frames: int  # of a sequence, resampled in time; 12 in the paper
+    part: float  # shortest part of a sequence that is trained on, as a share of it; 1 is the paper's: all of it
+    noise: float  # standard deviation of the noise on normalised landmarks; 0.01 in the paper
     width: float  # multiplies DTAN's 64 filters and 500 units; 1 is the published network
     dropout: float  # before each classifier; the paper's value is not known to us
     dtgn_epochs: int  # DTGN is small and cheap, and learns slowly
@@ -38,26 +39,45 @@ class Config:
     schedule: Schedule  # of DTAN; the others differ in their epochs only
 
 
-class Dtan(nn.Module):
-    """(batch, frames, size, size) grey faces, uint8 -> (batch, 7) logits.
+class LocalResponseNorm(nn.Module):
+    """x / (1 + mean of x^2 over the 5 nearest channels)^0.75, (batch, channels, height, width).
 
-    The first layer does not share its filters along time: every frame has its own 64, and their outputs are summed.
-    A convolution whose input channels are the frames is exactly that sum.
+    The paper names the layer without its constants. Torch's own has a weight of 0.0001 before the mean, which does
+    nothing to activations of about 1 (and takes longer than the convolutions); ours has 1.
     """
 
-    def __init__(self, config: Config, frames: int, size: int) -> None:
+    def __init__(self, channels: int, size: int = 5) -> None:
+        super().__init__()
+        apart = torch.arange(channels)[:, None] - torch.arange(channels)
+        self.register_buffer("near", (apart.abs() <= size // 2)[:, :, None, None].float() / size, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        root = (1 + F.conv2d(x * x, self.near)).rsqrt()  # type: ignore[arg-type]
+        return x * root * root.sqrt()
+
+
+class Dtan(nn.Module):
+    """(batch, frames, size, size) grey faces of range 0 to 255 -> (batch, 7) logits.
+
+    The first layer does not share its filters along time: every frame has its own 64, and their outputs are summed.
+    A convolution whose input channels are the frames is exactly that sum. All frames but the first enter as their
+    difference to it (not in the paper): the same filters could do that, but do not learn it from a few hundred faces.
+    """
+
+    def __init__(self, config: Config, size: int) -> None:
         super().__init__()
         filters, units = max(round(64 * config.width), 1), max(round(500 * config.width), 1)
         side = ((size - 4) // 2 - 4) // 2
         self.lower = nn.Sequential(
-            nn.Conv2d(frames, filters, 5), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(2),
-            nn.Conv2d(filters, filters, 5), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(2),
+            nn.Conv2d(config.frames, filters, 5), nn.ReLU(), LocalResponseNorm(filters), nn.MaxPool2d(2),
+            nn.Conv2d(filters, filters, 5), nn.ReLU(), LocalResponseNorm(filters), nn.MaxPool2d(2),
             nn.Flatten(), nn.Linear(filters * side * side, units), nn.ReLU(),
         )  # fmt: skip
         self.upper = _upper(units, units, config.dropout)
 
     def forward(self, faces: Tensor) -> Tensor:
-        return self.upper(self.lower((faces.float() - 127) / 128))
+        first = (faces[:, :1] - 127) / 128
+        return self.upper(self.lower(torch.cat([first, (faces[:, 1:] - faces[:, :1]) / 128], dim=1)))
 
 
 class Dtgn(nn.Module):
@@ -67,9 +87,9 @@ class Dtgn(nn.Module):
     beside its motion, and a few hundred sequences do not teach a network to look past it.
     """
 
-    def __init__(self, config: Config, frames: int) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        inputs = frames * schema.POINTS * 2
+        inputs = config.frames * schema.POINTS * 2
         # Batch normalisation (not in the paper either) brings brows, eyes and mouth to one scale.
         self.lower = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(inputs), nn.Linear(inputs, 100), nn.ReLU())
         self.upper = _upper(100, 600, config.dropout)
@@ -88,20 +108,24 @@ def _upper(inputs: int, units: int, dropout: float) -> nn.Sequential:
 class Dtagn(nn.Module):
     """The two networks before (``dtan``, ``dtgn``) and after joint fine-tuning (``joint_dtan``, ``joint_dtgn``)."""
 
-    def __init__(self, config: Config, frames: int, size: int) -> None:
+    def __init__(self, config: Config, size: int) -> None:
         super().__init__()
-        self.dtan, self.dtgn = Dtan(config, frames, size), Dtgn(config, frames)
-        self.joint_dtan, self.joint_dtgn = Dtan(config, frames, size), Dtgn(config, frames)
+        self.frames = config.frames
+        self.dtan, self.dtgn = Dtan(config, size), Dtgn(config)
+        self.joint_dtan, self.joint_dtgn = Dtan(config, size), Dtgn(config)
 
 
-def inputs(rows: pd.DataFrame) -> tuple[Tensor, Tensor]:
-    """All rows' faces, uint8 (rows, frames, size, size), and trajectories, float32 (rows, frames, 68, 2)."""
-    frames = len(rows["trajectory"].iloc[0]) // (schema.POINTS * 2 * 4)
-    size = round((len(rows["faces"].iloc[0]) / frames) ** 0.5)
-    return (
-        torch.tensor(arrays(rows["faces"], "uint8", (frames, size, size))),
-        torch.tensor(arrays(rows["trajectory"], "float32", (frames, schema.POINTS, 2))),
-    )
+def inputs(rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
+    """All rows' faces, uint8 (rows, longest, size, size), landmarks, float32 (rows, longest, 68, 2), and frames."""
+    points, frames = padded(rows["points"], "float32", (schema.POINTS, 2))
+    size = round((len(rows["faces"].iloc[0]) / int(frames[0])) ** 0.5)
+    return padded(rows["faces"], "uint8", (size, size))[0], points, frames
+
+
+def normalised(points: Tensor) -> Tensor:
+    """Landmarks (batch, frames, 68, 2) in px with the nose tip as origin and x and y of deviation 1 in every frame."""
+    centred = points - points[:, :, NOSE_TIP : NOSE_TIP + 1]
+    return centred / points.std(dim=2, correction=0, keepdim=True).clamp(min=1e-6)
 
 
 def rotated(faces: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
@@ -125,42 +149,41 @@ def turned(trajectory: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
 
 def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) -> tuple[Dtagn, dict[str, list[float]]]:
     """Trains DTAN, then DTGN, then fine-tunes the upper layers of copies of both jointly, the lower ones frozen."""
-    faces, trajectory = (data.to(device) for data in inputs(rows))
+    faces, points, frames = (data.to(device) for data in inputs(rows))
     truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
-    network = Dtagn(config, faces.shape[1], faces.shape[2]).to(device).train()
+    network = Dtagn(config, faces.shape[2]).to(device).train()
     angles = torch.deg2rad(torch.tensor(ANGLES, device=device))
 
-    def augmentation(batch: Tensor) -> tuple[Tensor, Tensor]:
-        angle = angles[torch.randint(len(angles), (len(batch),), device=device)]
-        return angle, torch.rand(len(batch), device=device) < 0.5
+    def drawn(count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """For each sequence of a batch: the angle and the mirroring of both inputs, and how much of it is seen."""
+        angle = angles[torch.randint(len(angles), (count,), device=device)]
+        return angle, torch.rand(count, device=device) < 0.5, shares(count, config.part, device)
 
-    def seen(batch: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
-        return rotated(faces[batch], angle, flip)
+    def seen(batch: Tensor, angle: Tensor, flip: Tensor, share: Tensor) -> Tensor:
+        return rotated(start(faces[batch], frames[batch], share, config.frames), angle, flip)
 
-    def moved(batch: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
-        points = turned(trajectory[batch], angle, flip)
-        return points + NOISE * torch.randn_like(points)
+    def moved(batch: Tensor, angle: Tensor, flip: Tensor, share: Tensor) -> Tensor:
+        trajectory = turned(normalised(start(points[batch], frames[batch], share, config.frames)), angle, flip)
+        return trajectory + config.noise * torch.randn_like(trajectory)
 
     def appearance(batch: Tensor) -> Tensor:
         batch = batch.to(device)
-        return F.cross_entropy(network.dtan(seen(batch, *augmentation(batch))), truth[batch])
+        return F.cross_entropy(network.dtan(seen(batch, *drawn(len(batch)))), truth[batch])
 
     def geometry(batch: Tensor) -> Tensor:
         batch = batch.to(device)
-        return F.cross_entropy(network.dtgn(moved(batch, *augmentation(batch))), truth[batch])
+        return F.cross_entropy(network.dtgn(moved(batch, *drawn(len(batch)))), truth[batch])
 
     def joint(batch: Tensor) -> Tensor:
-        batch = batch.to(device)
-        change = augmentation(batch)
-        one = network.joint_dtan(seen(batch, *change))
-        two = network.joint_dtgn(moved(batch, *change))
+        batch, change = batch.to(device), drawn(len(batch))
+        one, two = network.joint_dtan(seen(batch, *change)), network.joint_dtgn(moved(batch, *change))
         losses = [F.cross_entropy(logits, truth[batch]) for logits in (one, two, one + two)]
         return losses[0] + losses[1] + JOINT * losses[2]
 
     def learn(
         name: str, parameters: Iterable[nn.Parameter], loss: Callable[[Tensor], Tensor], epochs: int
     ) -> list[float]:
-        return optimise(parameters, loss, rows, replace(config.schedule, epochs=epochs), f"{label} {name}")
+        return optimise(parameters, loss, len(rows), replace(config.schedule, epochs=epochs), f"{label} {name}")
 
     history = {
         "DTAN": learn("DTAN", network.dtan.parameters(), appearance, config.schedule.epochs),
@@ -181,9 +204,10 @@ def predict(network: Dtagn, rows: pd.DataFrame) -> dict[str, Tensor]:
     device = next(network.parameters()).device
     network.eval()
     parts: dict[str, list[Tensor]] = {"DTAN": [], "DTGN": [], "DTAGN weighted sum": [], "DTAGN": []}
-    faces, trajectory = inputs(rows)
-    for one, two in zip(faces.split(64), trajectory.split(64), strict=True):
-        one, two = one.to(device), two.to(device)
+    for faces, points, frames in zip(*(data.split(64) for data in inputs(rows)), strict=True):
+        faces, points, frames = faces.to(device), points.to(device), frames.to(device)
+        one = start(faces, frames, 1.0, network.frames)
+        two = normalised(start(points, frames, 1.0, network.frames))
         dtan, dtgn = network.dtan(one).softmax(dim=1), network.dtgn(two).softmax(dim=1)
         joint = (network.joint_dtan(one) + network.joint_dtgn(two)).softmax(dim=1)
         for name, value in zip(parts, (dtan, dtgn, (dtan + dtgn) / 2, joint), strict=True):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from stages.tables import schema
 from stages.tables.parquet import arrays
-from stages.train.mirror import MIRROR
+from stages.train.augment import lmf_maps, mirrored, padded, shares, start, with_error
 from stages.train.optimise import Schedule, optimise
 
 TABLE = schema.LMF
@@ -32,7 +32,9 @@ class Config:
     lstm_layers: int
     lstm_size: int  # hidden units of each layer
     dropout: float  # before the LSTM's layers and the classifier
-    steps: int  # maps of a sequence that one training step sees; neighbouring maps are much alike
+    steps: int  # maps that a training step makes of a sequence; few span more time, so motion stands out of the error
+    part: float  # shortest part of a sequence that is trained on, as a share of it
+    noise: float  # largest landmark error that is added, as a share of the motion
     schedule: Schedule
 
 
@@ -46,10 +48,12 @@ class LmfFer(nn.Module):
         for size, convolutions in BLOCKS:
             size = max(round(size * config.width), 1)
             for _ in range(convolutions):
-                # Batch normalisation (not in the poster) lets 13 layers learn from scratch on a few hundred sequences.
-                layers += [nn.Conv2d(channels, size, 3, padding=1, bias=False), nn.BatchNorm2d(size), nn.ReLU(True)]
+                layers += [nn.Conv2d(channels, size, 3, padding=1), nn.ReLU(inplace=True)]
+                nn.init.kaiming_normal_(layers[-2].weight, nonlinearity="relu")  # type: ignore[arg-type]
                 channels = size
-            layers.append(nn.MaxPool2d(2))
+            # Not in the poster: the pool averages, since a maximum picks landmark errors, and batch normalisation
+            # closes each block, since 13 layers have to learn from scratch on a few hundred sequences.
+            layers += [nn.AvgPool2d(2), nn.BatchNorm2d(size)]
         self.encoder = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dropout = nn.Dropout(config.dropout)
         between = config.dropout if config.lstm_layers > 1 else 0.0
@@ -64,39 +68,34 @@ class LmfFer(nn.Module):
         return self.classifier(self.dropout(states)).mean(dim=1)
 
 
-def maps(rows: pd.DataFrame) -> Tensor:
-    """The maps of all rows: uint8 of shape (rows, maps, 68, 68)."""
-    steps = len(rows["maps"].iloc[0]) // schema.POINTS**2
-    return torch.tensor(arrays(rows["maps"], "uint8", (steps, schema.POINTS, schema.POINTS)))
-
-
-def mirrored(batch: Tensor) -> Tensor:
-    """The maps (batch, maps, 68, 68) of the mirrored faces: distances stay, left and right landmarks change places."""
-    index = torch.as_tensor(MIRROR, device=batch.device)
-    return batch[..., index, :][..., index]
-
-
 def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) -> tuple[LmfFer, dict[str, list[float]]]:
-    """Trains on all ``rows``, half of each batch mirrored at random (LMF itself is blind to shift and rotation)."""
+    """Trains on the landmarks of all ``rows``, whose maps are made anew for every step.
+
+    A step sees each sequence part-way, with landmark errors, and half of the batch mirrored; LMF itself is blind to
+    shift and rotation.
+    """
     network = LmfFer(config).to(device).train()
-    data, truth = maps(rows).to(device), torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
+    points, frames = (data.to(device) for data in padded(rows["points"], "float32", (schema.POINTS, 2)))
+    truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
 
     def loss(batch: Tensor) -> Tensor:
         batch = batch.to(device)
-        chosen = torch.rand(len(batch), data.shape[1], device=device).topk(min(config.steps, data.shape[1])).indices
-        inputs = data[batch[:, None], chosen.sort(dim=1).values]
+        share = shares(len(batch), config.part, device)
+        moved = start(points[batch], frames[batch], share, config.steps + 1)
+        inputs = lmf_maps(with_error(moved, config.noise))
         flip = torch.rand(len(batch), device=device) < 0.5
         inputs = torch.where(flip[:, None, None, None], mirrored(inputs), inputs)
         return F.cross_entropy(network(inputs), truth[batch])
 
-    return network, {"LMF-FER": optimise(network.parameters(), loss, rows, config.schedule, label)}
+    return network, {"LMF-FER": optimise(network.parameters(), loss, len(rows), config.schedule, label)}
 
 
 @torch.inference_mode()
 def predict(network: LmfFer, rows: pd.DataFrame) -> dict[str, Tensor]:
-    """Probabilities (rows, 7) by method, from the mean of the logits of the maps and of the mirrored maps."""
+    """Probabilities (rows, 7) by method, from the mean of the logits of the table's maps and of the mirrored maps."""
     device = next(network.parameters()).device
     network.eval()
-    batches = [batch.to(device) for batch in maps(rows).split(32)]
-    logits = [network(batch) + network(mirrored(batch)) for batch in batches]
+    steps = len(rows["maps"].iloc[0]) // schema.POINTS**2
+    maps = torch.tensor(arrays(rows["maps"], "uint8", (steps, schema.POINTS, schema.POINTS)))
+    logits = [network(batch) + network(mirrored(batch)) for batch in (part.to(device) for part in maps.split(32))]
     return {"LMF-FER": (torch.cat(logits) / 2).softmax(dim=1).cpu()}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -27,29 +25,26 @@ class Schedule:
 def optimise(
     parameters: Iterable[nn.Parameter],
     loss: Callable[[Tensor], Tensor],
-    rows: pd.DataFrame,
+    count: int,
     schedule: Schedule,
     label: str,
 ) -> list[float]:
-    """Minimises ``loss`` over the sequences in ``rows``; returns the mean loss of every epoch.
+    """Minimises ``loss`` over ``count`` sequences, each seen once an epoch; returns the mean loss of every epoch.
 
-    An epoch sees every sequence once, in one of its parts, drawn at random (``rows`` holds a row per part). ``loss``
-    takes the positions in ``rows`` of a batch (int64, on the CPU) and gives its mean loss. AdamW with a one-cycle
+    ``loss`` takes the positions of a batch (int64, on the CPU) and gives its mean loss. AdamW with a one-cycle
     learning rate; the last epoch is kept, so nothing is ever chosen by looking at a test subject. Random choices come
     from torch's global generator, which the caller has seeded.
     """
     parameters = list(parameters)
-    parts = torch.tensor(np.stack(list(rows.groupby("sequence").indices.values())))  # (sequences, parts)
     optimiser = torch.optim.AdamW(parameters, weight_decay=schedule.weight_decay)
-    batches = max(len(parts) // schedule.batch, 1)
+    batches = max(count // schedule.batch, 1)
     steps = schedule.epochs * batches
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.learning_rate, total_steps=steps)
     history = []
     for _ in progress(range(schedule.epochs), label, schedule.epochs):
         total = 0.0
         # What would be a last, smaller batch waits for the next shuffle: batch normalisation dislikes tiny batches.
-        for some in torch.randperm(len(parts))[: batches * schedule.batch].split(schedule.batch):
-            batch = parts[some, torch.randint(parts.shape[1], (len(some),))]
+        for batch in torch.randperm(count)[: batches * schedule.batch].split(schedule.batch):
             optimiser.zero_grad(set_to_none=True)
             value = loss(batch)
             value.backward()

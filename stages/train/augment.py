@@ -1,0 +1,90 @@
+"""What a training step does to its batch of general sequences, on the device that holds them.
+
+Sequences of different lengths lie in one padded array (rows, longest, ...) beside the number of frames of each row.
+Random numbers come from torch's global generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike
+from torch import Tensor
+
+_PAIRS = [
+    *((i, 16 - i) for i in range(8)),  # jaw
+    *((17 + i, 26 - i) for i in range(5)),  # brows
+    (31, 35), (32, 34),  # nostrils
+    (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46),  # eyes
+    (48, 54), (49, 53), (50, 52), (55, 59), (56, 58),  # outer lips
+    (60, 64), (61, 63), (65, 67),  # inner lips
+]  # fmt: skip
+
+MIRROR = np.arange(68)
+for _right, _left in _PAIRS:
+    MIRROR[[_right, _left]] = _left, _right
+"""Landmark i of a mirrored face lies where landmark MIRROR[i] of the original lay: its own inverse."""
+
+STILL = 1e-3
+"""A largest LMF below this is rounding and no motion, px: landmarks are float32 here."""
+
+
+def padded(column: Iterable[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """A column of raw arrays (frames, *shape) as one array (rows, longest, *shape) and their frames (rows,), int64.
+
+    Shorter sequences are filled up with zeros.
+    """
+    sequences = [torch.from_numpy(np.frombuffer(one, dtype).reshape(-1, *shape).copy()) for one in column]
+    frames = torch.tensor([len(sequence) for sequence in sequences])
+    return torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True), frames
+
+
+def shares(rows: int, shortest: float, device: torch.device) -> Tensor:
+    """How much of each sequence to train on (rows,): an expression on its way is still an expression."""
+    return shortest + (1 - shortest) * torch.rand(rows, device=device)
+
+
+def start(sequences: Tensor, frames: Tensor, share: Tensor | float, count: int) -> Tensor:
+    """The first ``share`` of every sequence at ``count`` evenly spaced times: float32 (rows, count, ...).
+
+    Between frames it is linear interpolation, as for the tables' maps (see featurize); a share of 1 keeps both ends.
+    """
+    time = ((frames - 1) * share)[:, None] * torch.linspace(0, 1, count, device=sequences.device)
+    before = torch.minimum(time.long(), frames[:, None] - 1)
+    after = torch.minimum(before + 1, frames[:, None] - 1)
+    row = torch.arange(len(frames), device=sequences.device)[:, None]
+    weight = (time - before).reshape(*time.shape, *[1] * (sequences.ndim - 2))
+    return torch.lerp(sequences[row, before].float(), sequences[row, after].float(), weight)
+
+
+def with_error(points: Tensor, largest: float) -> Tensor:
+    """Landmarks (rows, frames, 68, 2) with random errors in all frames but the first.
+
+    Their standard deviation is a share of the root mean square motion, drawn from [0, ``largest``] for every row: LMF
+    is blind to the size of all motion, so a micro-expression is a large one with larger landmark errors (ours).
+    """
+    motion = (points - points[:, :1]).square().sum(dim=-1).mean(dim=(1, 2)).sqrt()
+    size = largest * torch.rand(len(points), device=points.device) * motion
+    error = torch.randn_like(points) * size[:, None, None, None]
+    error[:, 0] = 0
+    return points + error
+
+
+def lmf_maps(points: Tensor) -> Tensor:
+    """LMF maps of landmarks (rows, frames, 68, 2) in px: uint8 (rows, frames - 1, 68, 68).
+
+    The same feature as in the table (see featurize), of a batch and on its device.
+    """
+    distance = (points.unsqueeze(-2) - points.unsqueeze(-3)).square().sum(dim=-1).sqrt()
+    change = distance.diff(dim=1)
+    largest = change.abs().amax(dim=(-1, -2), keepdim=True)
+    size = (change.abs() / largest.clamp(min=STILL)).sqrt() * (largest >= STILL)
+    return (127 + 128 * change.sign() * size).round().clamp(0, 255).byte()
+
+
+def mirrored(maps: Tensor) -> Tensor:
+    """LMF maps (..., 68, 68) of the mirrored faces: distances stay, left and right landmarks change places."""
+    index = torch.as_tensor(MIRROR, device=maps.device)
+    return maps[..., index, :][..., index]
