@@ -678,11 +678,13 @@ class Weights:
 
 # Parameters: what a hand, a script or a stranger may write into params.yaml.
 
-VALUES = ("-1", "0", "1e400", ".nan", "-.inf", "null", "''", "[]", "{}", "[[[]]]", "true", "2026-13-45", "2026-11-24",
-          "0x10", "1_000", "!!binary aGk=", "!!set {a, b}", "!!python/object/apply:os.system ['touch pwned']",
-          "!!python/name:os.system", "!!python/object/new:os.system ['touch pwned']", "!!python/module:os",
-          "!unknown x", "&a [*a]", "/etc/passwd", "../../outside", '"a\\0b"', "1" * 5000, "'" + "x" * 5000 + "'",
-          "${dataset.root}", "$(touch pwned)", "; touch pwned", "1e-3", "yes", "'ü漢'", "\t", "- 1", "|", "%", "@", "`x`")  # fmt: skip
+VALUES = (
+    "-1", "0", "1e400", ".nan", "-.inf", "null", "''", "[]", "{}", "[[[]]]", "true", "2026-13-45", "2026-11-24",
+    "0x10", "1_000", "!!binary aGk=", "!!set {a, b}", "!!python/object/apply:os.system ['touch pwned']",
+    "!!python/name:os.system", "!!python/object/new:os.system ['touch pwned']", "!!python/module:os", "!unknown x",
+    "&a [*a]", "/etc/passwd", "../../outside", '"a\\0b"', "1" * 5000, "'" + "x" * 5000 + "'", "${dataset.root}",
+    "$(touch pwned)", "; touch pwned", "1e-3", "yes", "'ü漢'", "\t", "- 1", "|", "%", "@", "`x`",
+)  # fmt: skip
 
 
 def _value(rng: random.Random, file: Path) -> None:
