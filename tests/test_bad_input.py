@@ -43,7 +43,7 @@ def test_harm_would_be_seen(base: Path, tmp_path: Path) -> None:
 
     def careless() -> None:
         ingest()
-        Path("data/interim/frames.parquet.tmp").touch()
+        Path("data/interim/frames.parquet.x.tmp").touch()
 
     trees.ingest = careless
     attempt(trees)

@@ -6,6 +6,7 @@ A room's ``__main__.py`` calls ``run(main)``; inside, ``params``, ``each`` and `
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -95,9 +96,10 @@ def say(room: str, line: str) -> None:
 def renamed(path: Path | str) -> Iterator[Path]:
     """A temporary path to write to, renamed to ``path`` when the block ends well and removed when it does not."""
     path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two runs at once must not share one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
@@ -109,6 +111,19 @@ def renamed(path: Path | str) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes the temporary files of ``path`` whose process was killed."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+        number = left.name.split(".")[-2]
+        try:
+            if number.isdecimal():
+                os.kill(int(number), 0)
+        except ProcessLookupError:
+            left.unlink(missing_ok=True)
+        except (OSError, OverflowError):  # it lives, but is somebody else's
+            continue
 
 
 def device() -> torch.device:
