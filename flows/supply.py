@@ -89,7 +89,7 @@ def lock() -> None:
             lines.append(f"{name}=={pin} --hash=sha256:{archive['hashes']['sha256']}")
     target = ROOT / "requirements.lock"
     target.write_text(
-        "# python -m flows.supply lock, for Linux x86-64 and Python "
+        "# python -m flows.supply lock, for this platform and index, Python "
         f"{sys.version_info[0]}.{sys.version_info[1]}:\n" + "\n".join(sorted(lines, key=str.lower)) + "\n"
     )
     print(f"{len(lines)} packages with their hashes -> {target.name}")  # fmt: skip
