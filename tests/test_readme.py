@@ -42,7 +42,7 @@ INSTEAD = {
 }  # fmt: skip
 """What is run instead of a command that takes long or needs what a test does not have, and why."""
 
-COMMAND = re.compile(r"^(?:make|dvc|git|cd|python|prefect|source|pip)\b(?! and)")
+COMMAND = re.compile(r"^(?:make|dvc|git|cd|python|prefect|source|pip)(?=\s|$)(?! and)")
 
 
 def shown() -> list[str]:
