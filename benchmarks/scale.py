@@ -134,6 +134,26 @@ def speed_of_maps() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def draw(table: pd.DataFrame) -> None:
+    """Time and memory against size, to scale.png."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for (workers, some), marker in zip(table.groupby("workers"), "os^v", strict=False):
+        label = f"{workers} worker{'s' * (workers > 1)}"
+        left.loglog(some["sequences"], some["seconds"], marker=marker, label=label)
+        right.semilogx(some["sequences"], some["MB"], marker=marker, label=label)
+    left.set(xlabel="sequences", ylabel="seconds", title="Time of featurize")
+    right.set(xlabel="sequences", ylabel="MB", ylim=(0, None), title="Largest memory, all processes together")
+    left.set_yticks([10, 30, 100, 300, 1000, 3000], ["10", "30", "100", "300", "1,000", "3,000"])
+    left.set_ylim(0.7 * table["seconds"].min(), 1.4 * table["seconds"].max())
+    sizes = sorted(set(table["sequences"]))
+    for axes in (left, right):
+        axes.minorticks_off()
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    figure.savefig(HERE / "scale.png", dpi=120)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10], help="multiples of CK+'s 327 sequences")
@@ -148,23 +168,13 @@ def main() -> None:
                 rows.append({"size": size, "sequences": size * SEQUENCES_OF_CK, "workers": workers}
                             | featurize(Path(name), workers))  # fmt: skip
                 print(rows[-1], flush=True)
-            rows[-1]["output MB"] = sum(file.stat().st_size for file in Path(name).glob("data/features/*")) / 1e6
     table = pd.DataFrame(rows)
     table["ms a sequence"] = 1000 * table["seconds"] / table["sequences"]
-    text = f"{speed.to_markdown(index=False, floatfmt=',.0f')}\n\n{table.to_markdown(index=False, floatfmt='.1f')}\n"
+    text = f"{speed.to_markdown(index=False, floatfmt=',.0f')}\n\n"
+    text += table.to_markdown(index=False, floatfmt=(".0f", ".0f", ".0f", ".1f", ".0f", ".0f", ".1f")) + "\n"
     (HERE / "scale.md").write_text(text)
     print(text)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for (workers, some), marker in zip(table.groupby("workers"), "os^v", strict=False):
-        label = f"{workers} worker{'s' * (workers > 1)}"
-        left.loglog(some["sequences"], some["seconds"], marker=marker, label=label)
-        right.semilogx(some["sequences"], some["MB"], marker=marker, label=label)
-    left.set(xlabel="sequences", ylabel="seconds", title="Time of featurize")
-    right.set(xlabel="sequences", ylabel="MB", ylim=(0, None), title="Largest memory, all processes together")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    figure.savefig(HERE / "scale.png", dpi=120)
+    draw(table)
 
 
 if __name__ == "__main__":

@@ -37,12 +37,6 @@ def order(graph: nx.DiGraph) -> list[str]:
     return list(nx.lexicographical_topological_sort(graph))
 
 
-def cores(graph: nx.DiGraph, name: str, workers: int, machine: int) -> int:
-    """The cores that a stage may use: all of the machine's, or its share when others may run beside it."""
-    beside = len(graph) - len(nx.ancestors(graph, name)) - len(nx.descendants(graph, name))
-    return max(1, machine // min(workers, beside))
-
-
 def mend() -> list[Path]:
     """Removes files that a DVC which was killed left half-written, and which it could not read again.
 

@@ -46,7 +46,9 @@ class Changes(BaseModel):
     root: str | None = _line("dataset.root", "Folder that holds cohn-kanade-images/ and Emotion/")
     folds: list[int] | None = _line("protocol.folds", "The folds that are tested, one item each")
     subjects: int | None = _line("simulate.subjects", "Simulated people", ge=2)
-    interpolator: Literal["flow", "average"] | None = _line("synthesize.interpolator", "How micro sequences are made")
+    interpolator: Literal["flow", "average", "sepconv"] | None = _line(
+        "synthesize.interpolator", "How micro sequences are made"
+    )
     landmarks: Literal["dlib-flow", "dlib", "aam-flow", "aam", "ckplus"] | None = _line(
         "landmark.method", "How the 68 points are found"
     )

@@ -45,7 +45,10 @@ ADVICE = re.compile(r"To track the changes|\s+git add|To enable auto|\s+dvc conf
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
-"""Rooms work in processes, and training sets torch's threads itself: any other thread would only be one too many."""
+"""Rooms work in processes, and training sets torch's threads itself: any other thread would only be one too many.
+
+Rooms that work in processes follow one another in the plan, so that each may use all cores.
+"""
 
 
 class Contention(RuntimeError):
@@ -59,7 +62,7 @@ def is_contention(task: Task[..., Any], run: TaskRun, state: State) -> bool:
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}", retries=3, retry_delay_seconds=[2, 5, 15], retry_jitter_factor=0.5,
       retry_condition_fn=is_contention)  # fmt: skip
-def stage(name: str, cores: int) -> State:
+def stage(name: str) -> State:
     """Brings one DVC stage up to date. The task's final state says what DVC did: Ran, Restored or Unchanged."""
     if graph.unchanged(name):
         return Completed(name="Unchanged", message=f"{name}: unchanged")
@@ -67,7 +70,7 @@ def stage(name: str, cores: int) -> State:
     # Both flags are needed for stages side by side: wait for DVC's lock, and leave the stages before this one alone.
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    settings = {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "LOKY_MAX_CPU_COUNT": str(cores)}
+    settings = {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
     process = supervised.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                env=ONE_THREAD | dict(os.environ) | settings)  # fmt: skip
     try:
@@ -102,7 +105,7 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
         workers: Stages that run side by side; 0 is as many as the machine has cores for.
     """
     os.chdir(home.ROOT)
-    logger, machine = get_run_logger(), os.cpu_count() or 1
+    logger = get_run_logger()
     with FileLock(LOCK):  # two runs would change params.yaml under each other; a killed run's lock is free
         for file in graph.mend():
             logger.warning(f"{file} was half-written when DVC was killed; removed, DVC's cache knows what was in it")
@@ -112,15 +115,13 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
         except (ValueError, RoomError) as error:
             return Failed(message=str(error))
         plan = graph.stages()
-        workers = workers or max(1, machine // int(parameters.value("train.threads")))
+        workers = workers or max(1, (os.cpu_count() or 1) // int(parameters.value("train.threads")))
         futures: dict[str, PrefectFuture[Any]] = {}
         with ThreadPoolTaskRunner(max_workers=workers) as runner:  # type: ignore[var-annotated]
             try:
                 for name in graph.order(plan):
-                    given = {"name": name, "cores": graph.cores(plan, name, workers, machine)}
-                    futures[name] = runner.submit(
-                        stage, given, wait_for=[futures[it] for it in plan.predecessors(name)]
-                    )
+                    before = [futures[it] for it in plan.predecessors(name)]
+                    futures[name] = runner.submit(stage, {"name": name}, wait_for=before)
                 wait(list(futures.values()))
             except BaseException:  # cancelled, or Ctrl-C
                 supervised.stop_all()

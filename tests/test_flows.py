@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import networkx as nx
 import psutil
 import pytest
 import yaml
@@ -170,15 +169,6 @@ def test_an_override_that_params_yaml_cannot_take_is_one_sentence(tmp_path: Path
         parameters.apply([wrong], file)
     assert "\n" not in str(error.value)
     assert file.read_text() == (ROOT / "params.yaml").read_text()
-
-
-def test_stages_that_may_run_side_by_side_share_the_cores() -> None:
-    folds = [f"train@{fold}" for fold in range(10)]
-    plan = nx.DiGraph([("ingest", "featurize"), *(("featurize", it) for it in folds), *((it, "table") for it in folds)])
-    assert graph.cores(plan, "ingest", workers=4, machine=8) == 8
-    assert graph.cores(plan, "train@3", workers=4, machine=8) == 2
-    assert graph.cores(plan, "train@3", workers=20, machine=8) == 1
-    assert graph.cores(plan, "train@3", workers=20, machine=64) == 6
 
 
 # --- Retries
