@@ -36,7 +36,10 @@ INSTEAD = {
     "python -m flows.supply lock": ("python -m flows.supply --help", "asks the package index"),
     "git clone <this repository>": ("git --version", "a clone is what the reader has"),
     "cd lmf-fer": ("true", "a clone is what the reader has"),
-    "prefect server start": ("prefect server start --help", "stays"),
+    "python -m flows.reproduce": ("python -m flows.reproduce --help", "test_flows runs it"),
+    "python -m flows.reproduce -S train.lmf.width=0.125": ("python -m flows.reproduce --help", "test_flows runs it"),
+    "make ui": ("make -n -o .venv/.ready ui", "stays; test_flows opens the page"),
+    "make ui PORT=4300": ("make -n -o .venv/.ready ui PORT=4300", "stays"),
     "source .venv/bin/activate": ("true", "make makes it"),
     "pip install --require-hashes -r requirements.lock": ("pip install --help", "installs"),
 }  # fmt: skip
