@@ -8,13 +8,23 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce ui test lint clean
+.PHONY: help reproduce predict doctor verify ui test lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## Run the whole pipeline (params.yaml decides on what) and print the results table
 	python -m flows.reproduce
+
+predict: $(READY) ## Recognise the expression in clips: make predict CLIPS="folder-of-frames video.mp4"
+	@test -n "$(CLIPS)" || { echo 'error: name the clips: make predict CLIPS="folder-of-frames video.mp4"' >&2; exit 1; }
+	python -m stages.predict $(CLIPS)
+
+doctor: $(READY) ## Look at this machine and environment: versions, disk, cores, memory, GPU, data
+	@python -m flows.doctor
+
+verify: $(READY) ## Compare every installed file with the hash it was published with
+	@python -m flows.supply verify
 
 ui: $(READY) ## Open Prefect's page for this project on http://127.0.0.1:$(PORT), to start and watch runs
 	@python -m flows.ui --port $(PORT)

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,10 @@ def write_params(folder: Path, **change: Any) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
-def run_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """``python -m stages.<arguments>`` in ``folder``."""
+def run_stage(folder: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """``python -m stages.<arguments>`` in ``folder``, by the command ``before``, if any."""
     return subprocess.run(
-        [sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:]],
+        [*before, sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:]],
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip

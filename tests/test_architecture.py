@@ -8,6 +8,8 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 ROOT = Path(__file__).parents[1]
+VISITOR = "predict"
+"""Uses what every room can do, for clips that are in no table; so it is no stage, and no room may use it."""
 
 
 def module_file(module: str) -> Path | None:
@@ -75,4 +77,11 @@ def test_a_room_imports_only_itself_and_the_tables(room: str) -> None:
                 allowed = room == "report" and module.split(".")[0] == "dvc"  # it draws DVC's graph
                 assert allowed, f"{file} imports {module}"
             if module.startswith("stages."):
-                assert module.split(".")[1] in (room, "tables"), f"{file} imports {module}"
+                allowed = room == VISITOR or module.split(".")[1] in (room, "tables")
+                assert allowed, f"{file} imports {module}"
+
+
+def test_the_visitor_is_no_stage() -> None:
+    for stage in declared():
+        assert not any(f"stages/{VISITOR}" in Path(dep.fs_path).as_posix() for dep in stage.deps)
+        assert f"stages.{VISITOR}" not in stage.cmd

@@ -27,7 +27,9 @@ def main() -> None:
     rejected: list[dict[str, str]] = []
 
     def reject(sequence: ckplus.Sequence, why: ckplus.Unusable) -> None:
-        rejected.append({"sequence": sequence.name, "stage": "ingest", "code": why.code, "reason": str(why)})
+        rejected.append(
+            {"sequence": sequence.name, "stage": "ingest", "code": why.code, "reason": ckplus.printable(str(why))}
+        )
 
     for sequence in found:
         try:
@@ -43,7 +45,11 @@ def main() -> None:
                 reject(sequence, result)
                 continue
             geometry, pngs = result
-            row = {"sequence": sequence.name, "subject": sequence.subject, "session": sequence.session}
+            row = {
+                "sequence": sequence.name,
+                "subject": ckplus.printable(sequence.subject),
+                "session": ckplus.printable(sequence.session),
+            }
             rows.append(row | {"emotion": emotion, "frames": len(pngs), "fold": fold[sequence.subject]} | geometry)
             frames.write([{"sequence": sequence.name, "frame": i, "png": png} for i, png in enumerate(pngs, 1)])
         if len({row["subject"] for row in rows}) < 2:

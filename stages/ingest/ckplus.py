@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from stages.tables.room import RoomError
@@ -18,7 +19,10 @@ from stages.tables.schema import EMOTIONS
 
 IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
 LABELS = ("Emotion", "Emotion_labels/Emotion")
-FRAME = re.compile(r"(?P<subject>[^_]+)_(?P<session>[^_]+)_(?P<number>\d{8})\.png", re.IGNORECASE)
+FRAME = re.compile(r"(?P<subject>[^_]+)_(?P<session>[^_]+)_(?P<number>[0-9]{8})\.png", re.IGNORECASE)
+LABEL = "_emotion.txt"
+LONGEST = 1000
+"""A longer file holds more than a label, bytes."""
 
 
 class Unusable(Exception):
@@ -43,7 +47,11 @@ class Sequence:
 
     @property
     def name(self) -> str:
-        return f"{self.subject}/{self.session}"
+        return printable(f"{self.subject}/{self.session}")
+
+    def owns(self, file: Path) -> bool:
+        """Whether a file's name begins with this sequence's: S005_001_00000011.png lies in S005/001/."""
+        return file.name.lower().startswith(f"{self.subject}_{self.session}_".lower())
 
 
 def sequences(root: Path) -> list[Sequence]:
@@ -80,7 +88,10 @@ def emotion(sequence: Sequence) -> int:
     Raises Unusable: 'unlabelled' when there is no label file (266 of CK+'s 593), 'label' when it is not one code.
     """
     files = sorted(_visible(sequence.labels)) if sequence.labels.is_dir() else []
-    files = [file for file in files if file.name.endswith("_emotion.txt")]
+    files = [file for file in files if file.name.endswith(LABEL)]
+    strange = [file for file in files if not sequence.owns(file)]
+    if strange:
+        raise Unusable("label", f"{strange[0]}: belongs to another sequence by its name; move it there")
     if not files:
         raise Unusable("unlabelled", f"{sequence.labels}: no emotion file; only labelled sequences enter the protocol")
     codes = {file: _code(file) for file in files}
@@ -97,24 +108,32 @@ def frames(sequence: Sequence) -> list[Path]:
     """
     numbered: dict[int, Path] = {}
     for file in sorted(_visible(sequence.folder)):
-        match = FRAME.fullmatch(file.name)
-        if match is None:
+        if file.suffix.lower() != ".png":
             continue
+        match = FRAME.fullmatch(file.name)
+        if match is None or not sequence.owns(file):
+            wanted = f"{sequence.subject}_{sequence.session}_00000001.png"
+            raise Unusable(
+                "frames", f"{file}: is not named like {wanted}, so its place is not known; rename or remove it"
+            )
         number = int(match["number"])
         if number in numbered:
             raise Unusable("frames", f"{file}: frame {number} is there twice; keep one")
         numbered[number] = file
     if len(numbered) < 3:
         raise Unusable("frames", f"{sequence.folder}: {len(numbered)} frames; the method needs at least three")
-    missing = sorted(set(range(min(numbered), max(numbered) + 1)) - set(numbered))
-    if missing:
-        listed = ", ".join(map(str, missing[:5])) + (" and more" if len(missing) > 5 else "")
+    missing = max(numbered) + 1 - min(numbered) - len(numbered)
+    if missing:  # counted, not listed: a wrong name can leave a gap of millions
+        gap = (number for number in range(min(numbered), max(numbered)) if number not in numbered)
+        listed = ", ".join(map(str, islice(gap, 5))) + (" and more" if missing > 5 else "")
         raise Unusable("frames", f"{sequence.folder}: frames {listed} are missing; restore them from your CK+ archive")
     return [numbered[number] for number in sorted(numbered)]
 
 
 def _code(file: Path) -> int:
     try:
+        if not file.is_file() or file.stat().st_size > LONGEST:
+            raise Unusable("label", f"{file}: is no ordinary file of one number; mend or remove it")
         text = file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise Unusable("label", f"{file}: cannot be read ({error.strerror}); mend or remove it") from None
@@ -133,4 +152,12 @@ def _folders(parent: Path) -> list[Path]:
 
 def _visible(folder: Path) -> Iterator[Path]:
     """The folder's entries without the hidden files that file managers leave (.DS_Store, ._*)."""
-    return (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    try:
+        return (entry for entry in list(folder.iterdir()) if not entry.name.startswith("."))
+    except OSError as error:
+        raise RoomError(f"{folder}: cannot be read ({error.strerror}); give yourself the right to") from None
+
+
+def printable(name: str) -> str:
+    """A file name as text that any table and terminal takes; names on a disk may hold bytes that are no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ import dlib
 import numpy as np
 from PIL import Image
 
+from stages.ingest import png
 from stages.ingest.ckplus import Unusable
 from stages.tables import images
 
 SMALLEST = 120
 """Frames with a shorter side than this cannot hold a face of the size that landmarks need, px."""
+LARGEST = 4096
+"""Frames with a longer side than this are none of CK+'s, and a face in them would take minutes to find, px."""
+HEAVIEST = 100_000_000
+"""A larger file holds no such frame, bytes."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +40,23 @@ def read_grey(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     Raises Unusable when the file is not a complete 8-bit image, is too small, or is not of ``size`` (width, height).
     """
     try:
-        with Image.open(file) as image:
-            if size is not None and image.size != size:
-                found, first = "x".join(map(str, image.size)), "x".join(map(str, size))
-                raise Unusable("frame", f"{file}: is {found} pixels, its first frame {first}; frames must match")
-            if min(image.size) < SMALLEST:
-                raise Unusable("frame", f"{file}: is only {image.width} x {image.height} pixels; use the original CK+")
+        if not file.is_file() or file.stat().st_size > HEAVIEST:
+            raise ValueError("it is no ordinary file of an image's size")
+        content = file.read_bytes()
+        found = png.check(content, LARGEST)
+        if size is not None and found != size:
+            first = "x".join(map(str, size))
+            raise Unusable(
+                "frame", f"{file}: is {found[0]}x{found[1]} pixels, its first frame {first}; frames must match"
+            )
+        if min(found) < SMALLEST:
+            raise Unusable("frame", f"{file}: is only {found[0]} x {found[1]} pixels; use the original CK+")
+        with Image.open(BytesIO(content), formats=("PNG",)) as image:
             if image.mode not in ("L", "RGB", "RGBA", "P", "LA"):
                 raise Unusable("frame", f"{file}: pixel format {image.mode} is not 8-bit grey or RGB; convert it")
             return np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).replace(str(file), "").strip(" '") or "empty"
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
         raise Unusable("frame", f"{file}: not a readable image ({reason}); restore it from your CK+ archive") from None
 
 

@@ -47,6 +47,8 @@ def load(path: Path | str) -> SepConv:
     try:
         with torch.device("meta"):  # the sizes alone: a header may lie about them
             network = SepConv(config)
+        if config.contrast < 0:
+            raise ValueError(f"contrast is {config.contrast}")
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise RoomError(f"{path}: its header describes no network that can be built ({_line(error)})") from None
     wanted = network.state_dict()
@@ -59,7 +61,7 @@ def load(path: Path | str) -> SepConv:
     ]
     faults += [f"{name} holds what is no finite number" for name in weights if not weights[name].isfinite().all()]
     if faults:
-        raise RoomError(f"{path}: these are not the weights of this network: {', '.join(faults)}")
+        raise RoomError(f"{path}: these are not the weights of this network: {_few(faults)}")
     network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     return network.requires_grad_(False).eval()
 
@@ -84,6 +86,10 @@ def _pickled(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise RoomError(f"{path}: holds something else than named tensors; name a file that the authors published")
     return {str(name): value for name, value in content.items()}
+
+
+def _few(faults: list[str]) -> str:
+    return ", ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else "")
 
 
 def _line(error: Exception) -> str:

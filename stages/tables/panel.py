@@ -242,10 +242,12 @@ def read(path: Path | str = "params.yaml") -> dict[str, Any]:
     unknown name, a wrong type or an impossible value.
     """
     try:
-        content = Path(path).read_bytes()
-        if len(content) > LARGEST:
-            raise RoomError(f"{path}: has {len(content):,} bytes; no control panel is larger than {LARGEST:,}")
-        text = content.decode("utf-8")
+        if Path(path).exists() and not Path(path).is_file():
+            raise RoomError(f"{path}: cannot be read, it is no ordinary file")
+        size = Path(path).stat().st_size
+        if size > LARGEST:
+            raise RoomError(f"{path}: has {size:,} bytes; no control panel is larger than {LARGEST:,}")
+        text = Path(path).read_bytes().decode("utf-8")
         nodes, everything = yaml.compose(text, _Plain), yaml.load(text, _Plain)
     except FileNotFoundError:
         raise RoomError(f"{path}: not found; run from the root of the repository") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +30,21 @@ class Writer:
 
     def __init__(self, path: Path | str, table: Table) -> None:
         self.path, self.table, self.rows = Path(path), table, 0
-        self._renamed = renamed(self.path)
+        self._file = self._opened()
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with (
+            renamed(self.path) as temporary,
+            # The checksums of pages find what a failing disk does; zstd alone does not.
+            pq.ParquetWriter(
+                temporary, self.table.schema, compression="zstd", write_page_checksum=True
+            ) as self._writer,
+        ):
+            yield
 
     def __enter__(self) -> Writer:
-        self._writer = pq.ParquetWriter(self._renamed.__enter__(), self.table.schema, compression="zstd")
+        self._file.__enter__()
         return self
 
     def write(self, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
@@ -47,8 +59,7 @@ class Writer:
         self.rows += len(batch)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._writer.close()
-        self._renamed.__exit__(kind, error, tb)
+        self._file.__exit__(kind, error, tb)
 
 
 def write(path: Path | str, table: Table, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
@@ -68,7 +79,7 @@ def _open(path: Path | str, table: Table) -> pq.ParquetFile:
 @lru_cache(maxsize=8)  # the footer grows with the number of sequences: read once, not once a sequence
 def _opened(where: Path, path: Path, table: Table, *state: int) -> pq.ParquetFile:
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise RoomError(f"{path}: not a readable Parquet file ({reason}); delete it and run dvc repro") from None
@@ -93,10 +104,13 @@ def keys(path: Path | str, table: Table, columns: Sequence[str] = ("sequence",))
     """The values of ``columns`` in each row group, in order: an index of sequences, read from the footer alone."""
     metadata = _open(path, table).metadata
     positions = [table.schema.get_field_index(column) for column in columns]
-    return [
-        tuple(metadata.row_group(group).column(position).statistics.min for position in positions)
-        for group in range(metadata.num_row_groups)
-    ]
+    found = []
+    for group in range(metadata.num_row_groups):
+        limits = [metadata.row_group(group).column(position).statistics for position in positions]
+        if any(limit is None or not limit.has_min_max or limit.min != limit.max for limit in limits):
+            raise RoomError(f"{path}: row group {group} is not of one sequence; delete the table and run dvc repro")
+        found.append(tuple(limit.min for limit in limits))
+    return found
 
 
 def index(path: Path | str, table: Table) -> dict[str, int]:

@@ -5,10 +5,12 @@ A room's ``__main__.py`` calls ``run(main)``; inside, ``params``, ``each`` and `
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
+              errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)  # fmt: skip
+"""What a full or read-only disk, or something in the way, says."""
 
 
 class RoomError(Exception):
@@ -89,13 +96,34 @@ def say(room: str, line: str) -> None:
 def renamed(path: Path | str) -> Iterator[Path]:
     """A temporary path to write to, renamed to ``path`` when the block ends well and removed when it does not."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two runs at once must not share one
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        about = Path(os.fsdecode(error.filename or temporary))
+        if error.errno not in UNWRITABLE or about not in (temporary, path, *path.parents):
+            raise
+        reason = os.strerror(error.errno or 0).lower()
+        raise RoomError(f"{path}: cannot be written ({reason}); make room for it and try again") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes the temporary files of ``path`` whose process was killed."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+        number = left.name.split(".")[-2]
+        try:
+            if number.isdecimal():
+                os.kill(int(number), 0)
+        except ProcessLookupError:
+            left.unlink(missing_ok=True)
+        except (OSError, OverflowError):  # it lives, but is somebody else's
+            continue
 
 
 def device() -> torch.device:
@@ -105,4 +133,6 @@ def device() -> torch.device:
     name = params("machine")["device"]
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    elif name == "cuda" and not torch.cuda.is_available():
+        raise RoomError("params.yaml: machine.device is 'cuda', and torch finds no GPU here; set it to auto or cpu")
     return torch.device(name)

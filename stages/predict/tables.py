@@ -1,0 +1,82 @@
+"""What ``python -m stages.predict`` writes: a row for each clip, one for each frame, and the clips set aside."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from stages.predict.predictor import METHODS, Answer
+from stages.tables import parquet, room
+from stages.tables.schema import EMOTIONS, LANDMARKS, Column, Table
+
+_CLIP = Column("clip", pa.string(), "folder of frames or video file")
+CLIPS = Table(
+    "clips",
+    "one clip and what each method says of it",
+    (
+        _CLIP,
+        Column("frames", pa.int32(), "number of frames", low=3),
+        Column("sfem", pa.float64(), "size of the expression, as in frames of the training data's size", "1/px", low=0),
+        Column("threshold", pa.float64(), "the gate: a larger expression goes to DTAGN", "1/px", low=0),
+        Column("branch", pa.string(), "the method that the joint framework took"),
+        *(Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in METHODS),
+        *(Column(f"{method} {emotion}", pa.float32(), f"probability of {emotion} by {method}", low=0, high=1.001)
+          for method in METHODS for emotion in EMOTIONS.values()),
+    ),
+)  # fmt: skip
+FRAMES = Table(
+    "clip_frames",
+    "68 landmarks of one frame of a clip",
+    (_CLIP, *(column for column in LANDMARKS.columns if column.name not in ("sequence", "set"))),
+)
+REJECTED = Table(
+    "clip_rejected",
+    "one clip that could not be used",
+    (_CLIP, Column("code", pa.string(), "the kind of reason"), Column("reason", pa.string(), "what was wrong, where")),
+)  # fmt: skip
+TABLES = {"clips": CLIPS, "frames": FRAMES, "rejected": REJECTED}
+
+
+class Writer:
+    """The three tables in a folder, as Parquet while clips come in and as CSV (points apart) at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> Writer:
+        self._stack = ExitStack()
+        paths = {name: self.folder / f"{name}.parquet" for name in TABLES}
+        self.tables = {name: self._stack.enter_context(parquet.Writer(paths[name], TABLES[name])) for name in TABLES}
+        return self
+
+    def write(self, clip: str, answer: Answer) -> None:
+        found = answer.landmarks
+        row: dict[str, Any] = {"clip": clip, "frames": len(found.points), "branch": answer.branch}
+        row |= {"sfem": answer.sfem, "threshold": answer.threshold}
+        for method, probability in answer.probability.items():
+            row[f"{method} says"] = EMOTIONS[int(probability.argmax()) + 1]
+            row |= {f"{method} {EMOTIONS[code]}": probability[code - 1] for code in EMOTIONS}
+        self.tables["clips"].write([row])
+        self.tables["frames"].write([
+            {"clip": clip, "frame": number, "x": points[:, 0], "y": points[:, 1], "status": status, "jitter": jitter}
+            for number, (points, status, jitter) in enumerate(
+                zip(found.points, found.status, found.jitter, strict=True), 1)
+        ])  # fmt: skip
+
+    def reject(self, clip: str, code: str, reason: str) -> None:
+        self.tables["rejected"].write([{"clip": clip, "code": code, "reason": reason}])
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, tb)
+        if kind is None:
+            for name, table in TABLES.items():
+                plain = replace(table, columns=tuple(c for c in table.columns if c.name not in ("x", "y")))
+                rows: pd.DataFrame = parquet.read(self.folder / f"{name}.parquet", table, plain.schema.names)
+                with room.renamed(self.folder / f"{name}.csv") as file:
+                    rows.to_csv(file, index=False, float_format="%.6g")

@@ -1,0 +1,36 @@
+"""``dvc repro`` killed, and two of them at once: the tables are the same bytes in the end."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import kill
+from tests.checkout import Checkout
+
+
+@pytest.fixture(scope="module")
+def base(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    checkout = Checkout.copy(finished, tmp_path_factory.mktemp("kill") / "base")
+    checkout.params(**kill.CHANGE)
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def wanted(base: Checkout, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
+    return kill.undisturbed(base, tmp_path_factory.mktemp("kill") / "wanted")
+
+
+@pytest.mark.parametrize(("share", "alone"), [(0.35, False), (0.6, True)])
+def test_a_killed_run_is_put_right_by_the_next(
+    base: Checkout, wanted: tuple[dict[str, bytes], float], tmp_path: Path, share: float, alone: bool
+) -> None:
+    found, _ = kill.killed(base, tmp_path / "killed", share * wanted[1], alone)
+    assert found == wanted[0]
+
+
+def test_two_runs_at_once(base: Checkout, wanted: tuple[dict[str, bytes], float], tmp_path: Path) -> None:
+    found, failed = kill.at_once(base, tmp_path / "both")
+    assert found == wanted[0]
+    for words in failed:
+        assert "lock" in words or "busy" in words
+        assert "Traceback" not in words

@@ -1,0 +1,158 @@
+"""Clips of one's own, with networks that have learnt nothing: what is read, what is said, and what is written."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from stages.ingest.ckplus import Unusable
+from stages.predict import clips, tables
+from stages.predict.predictor import METHODS, Predictor
+from stages.tables import parquet, room
+from stages.tables.schema import SEQUENCES
+from stages.train import dtagn, lmf
+from stages.train.optimise import Schedule
+from tests.conftest import run_stage, write_params
+
+FACE = 180
+"""Median width of the faces that the networks were trained on, px, says the run."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder as a finished run leaves it, of two folds; the second had no subject for LMF-FER."""
+    write_params(tmp_path, protocol={"folds": [0, 1]})
+    train = yaml.safe_load((tmp_path / "params.yaml").read_text())["train"]
+    models = tmp_path / "results/models"
+    models.mkdir(parents=True)
+    torch.manual_seed(0)
+    for fold in (0, 1):
+        settings = {name: train[name] | {"schedule": Schedule(**train[name]["schedule"])} for name in ("lmf", "dtagn")}
+        one, two = lmf.LmfFer(lmf.Config(**settings["lmf"])), dtagn.Dtagn(dtagn.Config(**settings["dtagn"]), 64)
+        weights = {name: value.contiguous() for name, value in one.state_dict().items()}
+        save_file(weights if fold == 0 else {}, models / f"lmf-{fold}.safetensors")
+        save_file(two.state_dict(), models / f"dtagn-{fold}.safetensors")
+    (tmp_path / "results/statistics.json").write_text(json.dumps({"gate": {"thresholds": {"0": 0.02, "1": 0.08}}}))
+    row: dict[str, Any] = dict.fromkeys(SEQUENCES.schema.names, 5)
+    row |= {"sequence": "S001/001", "subject": "S001", "session": "001", "box_width": FACE}
+    parquet.write(tmp_path / "data/interim/sequences.parquet", SEQUENCES, [row])
+    return tmp_path
+
+
+def grey(simulated: Path) -> np.ndarray:
+    folder = simulated / "cohn-kanade-images/S001/001"
+    return np.stack([cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(folder.glob("*.png"))])
+
+
+def video(file: Path, frames: np.ndarray) -> None:
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 30, frames.shape[2:0:-1])
+    for frame in frames:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
+    writer.release()
+
+
+def test_a_folder_a_video_and_an_array_are_the_same_clip(
+    project: Path, simulated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    frames = grey(simulated)
+    video(project / "clip.avi", frames)
+    predictor = Predictor.load()
+    assert predictor.threshold == pytest.approx(0.04)  # the geometric mean
+    answer = predictor(frames)
+    assert set(answer.probability) == set(METHODS)
+    for probability in answer.probability.values():
+        assert probability.shape == (7,)
+        assert probability.sum() == pytest.approx(1, abs=1e-5)
+    assert answer.branch == ("DTAGN" if answer.sfem > 0.04 else "LMF-FER")
+    np.testing.assert_array_equal(answer.probability["Joint framework"], answer.probability[answer.branch])
+    assert answer.landmarks.points.shape == (len(frames), 68, 2)
+    assert answer.landmarks.status == ["detected"] + ["carried"] * (len(frames) - 1)
+    coloured = predictor(np.repeat(frames[..., None], 3, axis=3))
+    np.testing.assert_array_equal(coloured.landmarks.points, answer.landmarks.points)
+    from_video = predictor(np.stack(list(clips.frames(project / "clip.avi"))))  # compressed, so only alike
+    assert np.abs(from_video.landmarks.points - answer.landmarks.points).mean() < 0.5
+    large = predictor(np.stack([cv2.resize(frame, None, fx=2, fy=2) for frame in frames]))
+    assert large.sfem == pytest.approx(answer.sfem, rel=0.25), "the gate does not see how near the camera was"
+    with pytest.raises(ValueError, match="uint8"):
+        predictor(frames.astype(float))
+
+
+def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated: Path) -> None:
+    folder = project / "my clips"
+    frames = grey(simulated)
+    shutil.copytree(simulated / "cohn-kanade-images/S001/001", folder / "good é")
+    shutil.copytree(folder / "good é", folder / "cut short")
+    file = next((folder / "cut short").glob("*2.png"))
+    file.write_bytes(file.read_bytes()[:5000])
+    video(folder / "no face.avi", np.full((5, 480, 640), 90, np.uint8))
+    video(folder / "two faces.avi", np.stack([np.tile(cv2.resize(frame, (320, 245)), (2, 2)) for frame in frames]))
+    video(folder / "one frame.avi", frames[:1])
+    video(folder / "tiny.avi", frames[:, :64, :64])
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("no video")
+    (folder / "notes.txt").write_text("no clip")
+    done = run_stage(project, "predict", "my clips", "nowhere", "params.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "1 of 10 clips" in done.stdout
+    out = project / "results/clips"
+    rejected = pd.read_csv(out / "rejected.csv").set_index("clip")["reason"]
+    says = {"my clips/cut short": "not a readable image", "my clips/no face.avi": "no frontal face",
+            "my clips/two faces.avi": "4 faces found", "my clips/one frame.avi": "has 1 of the three frames",
+            "my clips/tiny.avi": "64 x 64", "my clips/empty.mp4": "0 bytes", "my clips/text.mp4": "not a video",
+            "nowhere": "nothing of this name", "params.yaml": "neither a folder of frames nor a video"}  # fmt: skip
+    assert set(rejected.index) == set(says)
+    for clip, sentence in says.items():
+        assert sentence in rejected[clip]
+        assert sum(line.count(f"{clip}: ") and sentence in line for line in done.stderr.splitlines()) == 1
+    found = pd.read_csv(out / "clips.csv")
+    assert list(found["clip"]) == ["my clips/good é"]
+    assert found["frames"][0] == len(frames)
+    assert list(pd.read_csv(out / "frames.csv")["status"]) == ["detected"] + ["carried"] * (len(frames) - 1)
+    assert len(parquet.read(out / "frames.parquet", tables.FRAMES)["x"][0]) == 68
+    done = run_stage(project, "predict", "my clips/empty.mp4")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: none of 1 clips can be used")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda folder: shutil.rmtree(folder / "results/models"), "run make reproduce"),
+        (lambda folder: (folder / "results/models/lmf-0.safetensors").write_bytes(b"x"), "not a readable file"),
+        (lambda folder: shutil.copy(folder / "results/models/dtagn-0.safetensors",
+                                    folder / "results/models/lmf-0.safetensors"), "other parameters"),
+        (lambda folder: save_file({}, folder / "results/models/lmf-0.safetensors"), "holds no network of lmf"),
+        (lambda folder: (folder / "results/statistics.json").write_text("{}"), "no thresholds"),
+        (lambda folder: (folder / "data/interim/sequences.parquet").unlink(), "no such table"),
+    ],
+)  # fmt: skip
+def test_without_a_finished_run_there_is_a_sentence(
+    project: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any, says: str
+) -> None:
+    spoil(project)
+    monkeypatch.chdir(project)
+    with pytest.raises(room.RoomError, match=says):
+        Predictor.load()
+
+
+def test_clips_are_found_once_and_frames_follow_their_numbers(tmp_path: Path) -> None:
+    for name in ("a/frame10.png", "a/frame2.png", "b/c/x.mp4", "b/.hidden.mp4", "b/read.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "b/loop").symlink_to("..", target_is_directory=True)
+    assert clips.find([tmp_path, tmp_path / "a"]) == [tmp_path / "a", tmp_path / "b/c/x.mp4"]
+    for number, grey in ((2, 20), (10, 100)):
+        cv2.imwrite(str(tmp_path / f"a/frame{number}.png"), np.full((130, 130), grey, np.uint8))
+    assert [frame[0, 0] for frame in clips.frames(tmp_path / "a")] == [20, 100]
+    with pytest.raises(Unusable, match="holds neither"):
+        list(clips.frames(tmp_path / "b"))

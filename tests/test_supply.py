@@ -1,0 +1,77 @@
+"""What the environment is made of, what the doctor sees, and that nothing asks the network."""
+
+import shutil
+import subprocess
+import sys
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import pytest
+
+from flows import doctor, supply
+from tests.conftest import ROOT, run_stage, write_params
+
+
+def copied(tmp_path: Path, name: str = "tqdm") -> Distribution:
+    """A package's files, copied to where a test may spoil them."""
+    original = Distribution.from_name(name)
+    for file in original.files or ():
+        if ".." not in file.parts and "__pycache__" not in file.parts:
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(str(file.locate()), tmp_path / file)
+    return next(iter(Distribution.discover(name=name, path=[str(tmp_path)])))
+
+
+def test_a_changed_and_a_missing_file_are_found(tmp_path: Path) -> None:
+    package = copied(tmp_path)
+    assert [line for line in supply.damage(package) if "/bin/" not in line] == []
+    file = tmp_path / "tqdm/std.py"
+    file.write_bytes(file.read_bytes() + b"\n")
+    (tmp_path / "tqdm/utils.py").unlink()
+    wrong = [line for line in supply.damage(package) if "/bin/" not in line]
+    assert len(wrong) == 2
+    assert any("std.py: changed" in line for line in wrong)
+    assert any("utils.py: missing" in line for line in wrong)
+
+
+def test_every_package_has_a_line_in_the_table_of_licences(capsys: pytest.CaptureFixture[str]) -> None:
+    supply.licences()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(supply.packages())
+    table = {line.split(" | ")[0].strip("| ").lower(): line for line in lines[2:]}
+    assert "BSD" in table["torch"]
+    assert "Apache" in table["dvc"]
+
+
+def test_the_doctor_looks_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    write_params(tmp_path, dataset={"name": "ckplus", "root": "nowhere"})
+    before = sorted(tmp_path.rglob("*"))
+    assert [state for state, _ in doctor.data()] == [doctor.GOOD, doctor.BAD, doctor.NOTE]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert all(state != doctor.BAD for check in (doctor.python, doctor.packages, doctor.model) for state, _ in check())
+    (tmp_path / "nowhere/cohn-kanade-images/S001/001").mkdir(parents=True)
+    assert "1 sequences, 0 labels; CK+ has 593 and 327" in list(doctor.data())[1][1]
+    (tmp_path / "params.yaml").write_text("dataset: 3\n")
+    assert next(iter(doctor.data()))[0] == doctor.BAD
+    (tmp_path / "constraints.txt").write_text("torch==1.0\n")
+    assert "torch" in next(iter(doctor.packages()))[1]
+
+
+def test_a_run_needs_no_network(tmp_path: Path) -> None:
+    """The stages to the landmarks, in a network name space that holds nothing, not even a loop back."""
+    isolated = ["unshare", "-rn"]
+    if shutil.which("unshare") is None or subprocess.run([*isolated, "true"], capture_output=True).returncode:
+        pytest.skip("a network name space is not allowed here: unshare -rn fails")
+    reach = "import socket; socket.create_connection(('1.1.1.1', 53), 2)"
+    assert subprocess.run([*isolated, sys.executable, "-c", reach], capture_output=True).returncode, (
+        "no network in there"
+    )
+    write_params(tmp_path, simulate={"subjects": 2, "sequences": 1, "frames": [4, 4]}, machine={"workers": 1})
+    if (ROOT / ".cache").is_dir():
+        shutil.copytree(ROOT / ".cache", tmp_path / ".cache")
+    for stage in ("simulate", "ingest", "synthesize", "landmark", "featurize"):
+        done = run_stage(tmp_path, stage, before=isolated)
+        assert done.returncode == 0, done.stderr
