@@ -8,10 +8,10 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce predict doctor verify ui test lint clean
+.PHONY: help reproduce predict doctor verify ui test test-all lint clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## Run the whole pipeline (params.yaml decides on what) and print the results table
 	python -m flows.reproduce
@@ -29,7 +29,10 @@ verify: $(READY) ## Compare every installed file with the hash it was published 
 ui: $(READY) ## Open Prefect's page for this project on http://127.0.0.1:$(PORT), to start and watch runs
 	@python -m flows.ui --port $(PORT)
 
-test: $(READY) ## Run all tests
+test: $(READY) ## Run the tests, all but the slow ones
+	python -m pytest -n auto -m "not slow"
+
+test-all: $(READY) ## Run all tests, also those that kill runs at every turn
 	python -m pytest -n auto
 
 lint: $(READY) ## Check style and types

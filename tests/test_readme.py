@@ -22,6 +22,7 @@ AS_SHOWN = [
 ]
 INSTEAD = {
     "make reproduce": ("make -n -o .venv/.ready reproduce", "test_flows runs the flow; an environment takes minutes"),
+    "make test-all": ("make -n -o .venv/.ready test-all", "this is it"),
     "make test": ("make -n -o .venv/.ready test", "this is it"),
     "make doctor": ("python -m flows.doctor", "make would make an environment first"),
     "make verify": ("make -n -o .venv/.ready verify", "reads gigabytes; test_supply does it on one package"),
