@@ -20,6 +20,7 @@ def wanted(base: Checkout, tmp_path_factory: pytest.TempPathFactory) -> tuple[di
     return kill.undisturbed(base, tmp_path_factory.mktemp("kill") / "wanted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "alone"), [(0.35, False), (0.6, True)])
 def test_a_killed_run_is_put_right_by_the_next(
     base: Checkout, wanted: tuple[dict[str, bytes], float], tmp_path: Path, share: float, alone: bool
@@ -28,6 +29,7 @@ def test_a_killed_run_is_put_right_by_the_next(
     assert found == wanted[0]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(base: Checkout, wanted: tuple[dict[str, bytes], float], tmp_path: Path) -> None:
     found, failed = kill.at_once(base, tmp_path / "both")
     assert found == wanted[0]

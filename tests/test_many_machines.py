@@ -24,6 +24,7 @@ def first(finished: Path, tmp_path: Path) -> Checkout:
     return checkout
 
 
+@pytest.mark.slow
 def test_folds_of_two_workers_are_collected(first: Checkout, finished: Path, tmp_path: Path) -> None:
     remote = tmp_path / "remote"
     first.run("dvc", "remote", "add", "--default", "shared", str(remote))
