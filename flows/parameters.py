@@ -90,6 +90,9 @@ def apply(overrides: Sequence[str], path: Path = PARAMS) -> list[str]:
     if changed:
         editor = YAML()
         editor.width, editor.preserve_quotes = 1000, True
+        editor.representer.add_representer(  # it would write nothing for null
+            type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+        )
         document = editor.load(text)
         for name, value in changed.items():
             *sections, key = name.split(".")
