@@ -62,7 +62,7 @@ def test_a_line_of_dtagn_runs_its_folds_and_what_follows(reproduced: Checkout) -
     try:
         # The folds run; they predict the same bytes, so nothing needs to follow.
         assert reproduced.repro() == {"train@dtagn-0", "train@dtagn-1"}
-        file.write_text(text.replace("NOISE = 0.01", "NOISE = 0.5"))
+        file.write_text(text.replace("JOINT = 0.1", "JOINT = 0.9"))
         assert reproduced.repro() == {"train@dtagn-0", "train@dtagn-1", "evaluate", "report"}
     finally:
         file.write_text(text)
