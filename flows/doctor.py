@@ -83,6 +83,7 @@ def model() -> Iterator[tuple[str, str]]:
 
 def data() -> Iterator[tuple[str, str]]:
     """The data set that params.yaml names, by its folders alone, and the results of the last run."""
+    from stages.ingest.ckplus import IMAGES
     from stages.tables import panel
     from stages.tables.room import RoomError
 
@@ -93,8 +94,7 @@ def data() -> Iterator[tuple[str, str]]:
         return
     yield GOOD, "params.yaml is valid"
     name, root = values["dataset"]["name"], ROOT / values["dataset"]["root"]
-    images = next((root / folder for folder in ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
-                   if (root / folder).is_dir()), None)  # fmt: skip
+    images = next((root / folder for folder in IMAGES if (root / folder).is_dir()), None)
     if images is None:
         kind = NOTE if name == "simulated" else BAD
         yield kind, f"{root}: no data set there" + (" yet; make reproduce simulates it" if name == "simulated" else "")

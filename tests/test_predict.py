@@ -19,7 +19,7 @@ from stages.predict.predictor import METHODS, Predictor
 from stages.tables import parquet, room
 from stages.tables.schema import SEQUENCES
 from stages.train import dtagn, lmf
-from stages.train.optimise import Schedule
+from stages.train.optimise import configured
 from tests.conftest import run_stage, write_params
 
 FACE = 180
@@ -35,8 +35,8 @@ def project(tmp_path: Path) -> Path:
     models.mkdir(parents=True)
     torch.manual_seed(0)
     for fold in (0, 1):
-        settings = {name: train[name] | {"schedule": Schedule(**train[name]["schedule"])} for name in ("lmf", "dtagn")}
-        one, two = lmf.LmfFer(lmf.Config(**settings["lmf"])), dtagn.Dtagn(dtagn.Config(**settings["dtagn"]), 64)
+        one = lmf.LmfFer(configured(lmf.Config, train["lmf"]))
+        two = dtagn.Dtagn(configured(dtagn.Config, train["dtagn"]), 64)
         weights = {name: value.contiguous() for name, value in one.state_dict().items()}
         save_file(weights if fold == 0 else {}, models / f"lmf-{fold}.safetensors")
         save_file(two.state_dict(), models / f"dtagn-{fold}.safetensors")

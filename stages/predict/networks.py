@@ -10,7 +10,9 @@ from safetensors import SafetensorError, safe_open
 
 from stages.tables import room
 from stages.train import dtagn, lmf
-from stages.train.optimise import Schedule
+from stages.train.optimise import configured
+
+MODELS: dict[str, Any] = {"lmf": lmf, "dtagn": dtagn}
 
 
 def load(folder: Path) -> dict[str, list[Any]]:
@@ -20,18 +22,14 @@ def load(folder: Path) -> dict[str, list[Any]]:
     """
     options, device = room.params("train"), room.device()
     torch.set_num_threads(options["threads"])
-    chosen = {name: options[name] | {"schedule": Schedule(**options[name]["schedule"])} for name in ("lmf", "dtagn")}
     size = room.params("featurize")["dtagn_size"]
     found: dict[str, list[Any]] = {}
-    for name in chosen:
+    for name, model in MODELS.items():
+        config = configured(model.Config, options[name])
         files = [folder / f"{name}-{fold}.safetensors" for fold in room.params("protocol")["folds"]]
         found[name] = []
         for file in files:
-            network: Any = (
-                lmf.LmfFer(lmf.Config(**chosen[name]))
-                if name == "lmf"
-                else dtagn.Dtagn(dtagn.Config(**chosen[name]), size)
-            )
+            network: Any = lmf.LmfFer(config) if name == "lmf" else dtagn.Dtagn(config, size)
             weights = _read(file)
             if weights:
                 _fill(network, weights, file)

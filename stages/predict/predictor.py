@@ -14,7 +14,6 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from stages.evaluate import gate
+from stages.evaluate.poster import DTAGN, JOINT, LMF_FER
 from stages.featurize.sequence import Options, features
 from stages.ingest.ckplus import Unusable
 from stages.ingest.faces import crop_box, find_face
@@ -34,7 +35,6 @@ from stages.landmark.presence import with_gaps
 from stages.tables import parquet, room
 from stages.tables.schema import GENERAL, SEQUENCES
 
-LMF_FER, DTAGN, JOINT = "LMF-FER", "DTAGN", "Joint framework"
 METHODS = (LMF_FER, DTAGN, JOINT)
 SHORTEST, LONGEST = 3, 600
 """Fewest and most frames of a clip: the method compares three; landmarks of more take too much memory."""
@@ -162,19 +162,15 @@ class Predictor:
         }
         # SFEM has the unit 1/px: a face of twice the width halves it. The gate knows faces of the training data's size.
         sfem = clip.lmf["sfem"] * clip.face / self.face
-        branch = DTAGN if sfem > self.threshold else LMF_FER
+        branch = str(gate.choose(sfem, self.threshold, DTAGN, LMF_FER))
         return Answer(said | {JOINT: said[branch]}, sfem, self.threshold, branch, clip.landmarks)
 
     def _mean(self, model: str, method: str, row: dict[str, Any]) -> np.ndarray:
-        predict = self._modules[model].predict
+        from stages.predict.networks import MODELS  # torch takes long to import
+
+        predict = MODELS[model].predict
         rows = pd.DataFrame([row])
         return np.mean([predict(network, rows)[method].numpy()[0] for network in self.networks[model]], axis=0)
-
-    @cached_property
-    def _modules(self) -> dict[str, Any]:
-        from stages.train import dtagn, lmf
-
-        return {"lmf": lmf, "dtagn": dtagn}
 
 
 def _threshold(file: Path) -> float:

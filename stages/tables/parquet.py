@@ -135,11 +135,12 @@ def _load(path: Path | str, table: Table, fetch: Callable[[pq.ParquetFile], pa.T
     return data.to_pandas()
 
 
-def arrays(column: Iterable[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> np.ndarray:
-    """Stacks a column of raw C-order arrays into one of shape (rows, *shape)."""
+def arrays(column: Iterable[bytes], dtype: DTypeLike, item: tuple[int, ...]) -> np.ndarray:
+    """Stacks a column of raw C-order arrays (n, *item), of the same n in all rows, into one of (rows, n, *item)."""
     rows = list(column)
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    if any(len(row) != size for row in rows):
+    size = int(np.prod(item)) * np.dtype(dtype).itemsize
+    shape = (len(rows[0]) // size, *item)
+    if any(len(row) != shape[0] * size for row in rows):
         raise RoomError(
             f"an array column holds items that are not of shape {shape}; delete the table and run dvc repro"
         )

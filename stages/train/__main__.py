@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from stages.tables import parquet, room, schema
-from stages.train.optimise import Schedule
+from stages.train.optimise import configured
 
 FEATURES, OUT = Path("data/features"), Path("results")
 
@@ -22,10 +22,7 @@ def main() -> None:
     arguments = parser.parse_args()
     options, name = room.params("train"), f"{arguments.model}-{arguments.fold}"
     model = importlib.import_module(f"stages.train.{arguments.model}")
-    settings = options[arguments.model]
-    if "schedule" in settings:
-        settings["schedule"] = Schedule(**settings["schedule"])
-    config = model.Config(**settings)
+    config = configured(model.Config, options[arguments.model])
     # The number of threads changes how sums are rounded: it is a parameter, so that every machine adds alike.
     torch.set_num_threads(options["threads"])
     torch.use_deterministic_algorithms(True)

@@ -95,7 +95,6 @@ def predict(network: LmfFer, rows: pd.DataFrame) -> dict[str, Tensor]:
     """Probabilities (rows, 7) by method, from the mean of the logits of the table's maps and of the mirrored maps."""
     device = next(network.parameters()).device
     network.eval()
-    steps = len(rows["maps"].iloc[0]) // schema.POINTS**2
-    maps = torch.tensor(arrays(rows["maps"], "uint8", (steps, schema.POINTS, schema.POINTS)))
+    maps = torch.tensor(arrays(rows["maps"], "uint8", (schema.POINTS, schema.POINTS)))
     logits = [network(batch) + network(mirrored(batch)) for batch in (part.to(device) for part in maps.split(32))]
     return {"LMF-FER": (torch.cat(logits) / 2).softmax(dim=1).cpu()}

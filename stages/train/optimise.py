@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from stages.tables.room import progress
+
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,12 @@ class Schedule:
     learning_rate: float  # the peak of a one-cycle schedule
     weight_decay: float
     clip: float = 1.0  # largest norm of the gradient
+
+
+def configured(config: Callable[..., Config], section: dict[str, Any]) -> Config:
+    """A model's ``Config`` from its section of params.yaml."""
+    schedule = {"schedule": Schedule(**section["schedule"])} if "schedule" in section else {}
+    return config(**section | schedule)
 
 
 def optimise(

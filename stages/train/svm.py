@@ -28,8 +28,7 @@ class Config:
 
 def features(rows: pd.DataFrame) -> Tensor:
     """The mean map of each sequence, above the diagonal, in [-1, 1]: float64 (rows, 2278)."""
-    steps = len(rows["maps"].iloc[0]) // schema.POINTS**2
-    maps = torch.tensor(arrays(rows["maps"], "uint8", (steps, schema.POINTS, schema.POINTS)))
+    maps = torch.tensor(arrays(rows["maps"], "uint8", (schema.POINTS, schema.POINTS)))
     first, second = torch.triu_indices(schema.POINTS, schema.POINTS, offset=1)
     return ((maps.double() - 127) / 128).mean(dim=1)[:, first, second]
 
