@@ -3,21 +3,19 @@
 import argparse
 import hashlib
 import importlib
-from pathlib import Path
 
 import pandas as pd
 import torch
 from safetensors.torch import save_file
 
 from stages.tables import parquet, room, schema
+from stages.train import FEATURES, OUT, answers
 from stages.train.optimise import configured
-
-FEATURES, OUT = Path("data/features"), Path("results")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
-    parser.add_argument("model", choices=("dtagn", "lmf", "svm"))
+    parser.add_argument("model", choices=("dtagn", "lmf"))
     parser.add_argument("fold", type=int)
     arguments = parser.parse_args()
     options, name = room.params("train"), f"{arguments.model}-{arguments.fold}"
@@ -37,10 +35,7 @@ def main() -> None:
         history = pd.DataFrame([(part, epoch, loss) for part, values in losses.items()
                                 for epoch, loss in enumerate(values, 1)], columns=history.columns)  # fmt: skip
         weights = network.state_dict()
-        head = test[["sequence", "subject", "emotion", "fold", "set"]]
-        for method, probability in model.predict(network, test).items():
-            lines.append(head.assign(method=method, probability=list(probability.numpy()),
-                                     predicted=probability.argmax(dim=1).numpy() + 1))  # fmt: skip
+        lines = [answers(test, method, found.numpy()) for method, found in model.predict(network, test).items()]
     predictions = pd.concat(lines) if lines else pd.DataFrame(columns=schema.PREDICTIONS.schema.names)
     parquet.write(OUT / f"predictions/{name}.parquet", schema.PREDICTIONS, predictions)
     with room.renamed(OUT / f"models/{name}.safetensors") as file:
