@@ -22,9 +22,7 @@ def test_one_data_set_trains_and_the_other_is_tested(finished: Path, simulated: 
     assert {"DTAGN", "LMF-FER", "Joint framework", "Linear SVM"} <= set(cells.index.get_level_values(0))
     rows = parquet.read(made / "data/features/lmf.parquet", schema.LMF)
     learnt = parquet.read(checkout.folder / "data/features/lmf.parquet", schema.LMF)
-    assert (rows["fold"] == 1).sum() == len(learnt), (
-        "all of the last run train, namesakes too"
-    )
+    assert (rows["fold"] == 1).sum() == len(learnt), "all of the last run train, namesakes too"
     assert set(rows[rows["fold"] == 0]["subject"]) == {"S002", "S003", "S004"}
     assert checkout.results() == before, "the last run's results stay"
 
