@@ -71,17 +71,22 @@ class Trainer:
         """Minimises ``loss`` over ``count`` sequences, each seen once an epoch, and notes the losses under ``part``.
 
         ``loss`` takes the positions of a batch (int64, on the device) and gives its mean loss; ``parameters`` are those
-        of ``network`` that learn. Weights learn by Muon, biases and what normalises by Adam at a fifth of its rate, both
-        with a one-cycle learning rate; the last epoch is kept, so nothing is ever chosen by looking at a test subject.
-        Random choices come from torch's global generator, which the caller has seeded. On a GPU the loss is computed in
-        bfloat16 where torch thinks that safe.
+        of ``network`` that learn. Weights learn by Muon, biases and normalisations by Adam at a fifth of its rate, both
+        in one cycle; the last epoch is kept, so nothing is ever chosen by looking at a test subject. Random choices
+        come from torch's global generator, which the caller has seeded. On a GPU the loss is computed in bfloat16 where
+        torch thinks that safe.
         """
         parameters = list(parameters)
         batches = max(count // schedule.batch, 1)
-        rates = {"total_steps": schedule.epochs * batches, "cycle_momentum": False}
         weights, others = ([p for p in parameters if (p.ndim > 1) == large] for large in (True, False))
-        optimisers = [Muon(weights, schedule.learning_rate), torch.optim.Adam(others, schedule.learning_rate / 5)]
-        cycles = [OneCycleLR(one, one.defaults["lr"], **rates) for one in optimisers]
+        optimisers: list[torch.optim.Optimizer] = [
+            Muon(weights, schedule.learning_rate),
+            torch.optim.Adam(others, schedule.learning_rate / 5),
+        ]
+        cycles = [
+            OneCycleLR(one, one.defaults["lr"], total_steps=schedule.epochs * batches, cycle_momentum=False)
+            for one in optimisers
+        ]
         if self._left and self._left["part"] != part and part in self._left["history"]:
             self.history[part] = self._left["history"][part]  # ended before the checkpoint, which holds its weights
             return
@@ -92,14 +97,15 @@ class Trainer:
             # What would be a last, smaller batch waits for the next shuffle: batch normalisation dislikes tiny batches.
             order = torch.randperm(count)[: batches * schedule.batch].to(self.device)
             for batch in order.split(schedule.batch):
-                for one in optimisers:
-                    one.zero_grad(set_to_none=True)
+                for optimiser in optimisers:
+                    optimiser.zero_grad(set_to_none=True)
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
                     value = loss(batch)
                 value.backward()
                 nn.utils.clip_grad_norm_(parameters, schedule.clip)
-                for one in (*optimisers, *cycles):
-                    one.step()
+                for optimiser, cycle in zip(optimisers, cycles, strict=True):
+                    optimiser.step()
+                    cycle.step()
                 total += value.detach()
             losses.append(total.item() / batches)
             self._keep(part, network, *optimisers, *cycles)
