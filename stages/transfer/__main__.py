@@ -25,12 +25,12 @@ TESTED, TRAINED = 0, 1
 
 
 def settings(root: Path) -> dict[str, object]:
-    """params.yaml for the tree at ``root``, in one fold."""
+    """params.yaml for the tree at ``root``."""
     whole = panel.read("params.yaml")
     weights = str(Path(whole["synthesize"]["weights"]).resolve())
     return whole | {
         "dataset": {"name": "ckplus", "root": str(root.resolve())},
-        "protocol": whole["protocol"] | {"folds": [TESTED]},
+        "protocol": whole["protocol"] | {"folds": [TESTED, TRAINED]},
         "synthesize": whole["synthesize"] | {"weights": weights},
     }
 
@@ -60,7 +60,10 @@ def main() -> None:
     content = yaml.safe_dump(settings(root), sort_keys=False)
     with room.renamed(WORK / "params.yaml") as file:
         file.write_text(content)
-    for stage in ("ingest", "synthesize", "landmark", "featurize"):
+    visit("stages.ingest")
+    sequences = WORK / "data/interim/sequences.parquet"
+    parquet.write(sequences, schema.SEQUENCES, parquet.read(sequences, schema.SEQUENCES).assign(fold=TESTED))
+    for stage in ("synthesize", "landmark", "featurize"):
         visit(f"stages.{stage}")
     for table in TABLES:
         join(table)
