@@ -35,16 +35,16 @@ def collapse(stages: dict[str, Stage]) -> nx.DiGraph:
     """
     graph = nx.DiGraph()
     for address, stage in sorted(stages.items()):
-        name, folds = _family(address)
+        name, folds = family(address)
         graph.add_node(name, count=graph.nodes[name]["count"] + 1 if name in graph else 1)
         paths = [PurePosixPath(out) for out in stage.outs]
         graph.nodes[name]["outs"] = list(dict.fromkeys(path.parent.name if folds else path.stem for path in paths))
     for address, stage in stages.items():
-        graph.add_edges_from((_family(below)[0], _family(address)[0]) for below in stage.needs)
+        graph.add_edges_from((family(below)[0], family(address)[0]) for below in stage.needs)
     return graph
 
 
-def _family(address: str) -> tuple[str, bool]:
+def family(address: str) -> tuple[str, bool]:
     """The name without pipeline file and fold, and whether it has folds: ``train@lmf-0`` is one of ``train lmf``."""
     name, _, item = address.rpartition(":")[2].partition("@")
     return f"{name} {item.rpartition('-')[0]}".strip(), bool(item)
