@@ -286,7 +286,7 @@ def draw(pictures: dict[str, dict[str, np.ndarray]]) -> Figure:
     """A strip for each kind: the frames on both sides, the true one between, and each method's, with its error."""
     kinds = [kind for kind in (f"warp of {WARPS[-1]} px", *CLIPS) if kind in pictures]
     names = ["first", "last", "rendered", *METHODS]
-    figure = Figure((WIDTH, 2.6 * len(kinds)))
+    figure = Figure((WIDTH, 2.1 * len(kinds)))
     axes = figure.subplots(2 * len(kinds), len(names), squeeze=False)
     for kind, (above, below) in zip(kinds, zip(axes[::2], axes[1::2], strict=True), strict=True):
         frames = pictures[kind]
