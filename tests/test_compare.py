@@ -88,7 +88,7 @@ def test_a_revision_beside_this_folder(compared: Checkout, finished: Path) -> No
             assert cells[key][:2] == [f"{100 * it['mean']:.2f} ± {100 * it['sd']:.2f}%" for it in (row, new.loc[key])]
             assert int(cells[key][4]) - int(cells[key][3]) == new.loc[key, "correct"] - row["correct"]
         else:
-            assert cells[key][0] == f"{row['correct']}/{row['total']} = {100 * row['accuracy']:.2f}%"
+            assert cells[key][0] == f"{row['correct']:.0f}/{row['total']:.0f} = {100 * row['accuracy']:.2f}%"
             assert cells[key][3:] == ["0", "0", "1.000"]
 
 

@@ -18,7 +18,7 @@ AS_SHOWN = [
     "git add results/table.* dvc.lock data/dvc.lock params.yaml",
     "dvc metrics show --md",
     "dvc metrics diff --md",
-    "dvc exp show --md --only-changed --drop 'Created|stages|data|results|sd|dataset'",
+    "dvc exp show --md --only-changed --drop 'Created|stages|data|results|.*(sd|correct|general)'",
     "python -m flows.compare HEAD",
     "dvc plots show",
     f"python -m stages.predict {SEQUENCE}",
