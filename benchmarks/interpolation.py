@@ -4,7 +4,7 @@
 
 The people are in no fold and in nobody's training data. SepConv is read from ``synthesize.weights``: set
 ``synthesize.interpolator: sepconv`` in params.yaml and run ``dvc repro data/dvc.yaml:interpolator`` once before.
-Writes interpolation.md and interpolation.png beside this file.
+Writes interpolation.md and interpolation.png beside this file, which the report shows.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numba
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from stages.ingest.faces import crop_box, find_face
 from stages.landmark.detection import Dlib
 from stages.landmark.flow import Carried
+from stages.report.style import WIDTH, render, style
 from stages.simulate import sequence, tree
 from stages.simulate.portraits.film import FIRST
 from stages.synthesize.interpolators import choose
@@ -37,9 +38,6 @@ from stages.synthesize.separable import filter_cpu, filter_torch
 from stages.synthesize.sepconv import Config, SepConv, midpoints
 from stages.tables import room
 from stages.tables.schema import EMOTIONS
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 
 METHODS = ("average", "flow", "sepconv")
 LENGTH = 12
@@ -284,27 +282,26 @@ def markdown(rows: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def draw(pictures: dict[str, dict[str, np.ndarray]], path: Path) -> None:
+def draw(pictures: dict[str, dict[str, np.ndarray]]) -> Figure:
     """A strip for each kind: the frames on both sides, the true one between, and each method's, with its error."""
     kinds = [kind for kind in (f"warp of {WARPS[-1]} px", *CLIPS) if kind in pictures]
     names = ["first", "last", "rendered", *METHODS]
-    figure, axes = plt.subplots(2 * len(kinds), len(names), figsize=(2.3 * len(names), 4.4 * len(kinds)),
-                                constrained_layout=True, squeeze=False)  # fmt: skip
+    figure = Figure((WIDTH, 2.1 * len(kinds)))
+    axes = figure.subplots(2 * len(kinds), len(names), squeeze=False)
     for kind, (above, below) in zip(kinds, zip(axes[::2], axes[1::2], strict=True), strict=True):
         frames = pictures[kind]
         for name, top, bottom in zip(names, above, below, strict=True):
             top.imshow(frames[name], cmap="gray", vmin=0, vmax=255)
             off = frames[name].astype(float) - frames["rendered"]
             image = bottom.imshow(off, cmap="PuOr_r", vmin=-20, vmax=20)
-            top.set_title(name, fontsize=10)
-            top.axis("off")
-            bottom.axis("off")
-        above[0].text(-0.06, 0.5, kind, rotation=90, va="center", ha="right", transform=above[0].transAxes)
-        below[0].text(-0.06, 0.5, "minus the rendered", rotation=90, va="center", ha="right",
-                      transform=below[0].transAxes)  # fmt: skip
-        figure.colorbar(image, ax=below, shrink=0.8, label="grey levels")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+            top.set_title(name)
+            for part in (top, bottom):
+                part.set(xticks=[], yticks=[])
+                part.spines[:].set_visible(False)
+        above[0].set_ylabel(kind)
+        below[0].set_ylabel("difference")
+    figure.colorbar(image, ax=axes, shrink=0.4, aspect=30, pad=0.02, label="brighter than rendered, grey levels")
+    return figure
 
 
 def main() -> None:
@@ -327,7 +324,8 @@ def main() -> None:
     text += f"Peak memory of the operator: {memory()}.\n"
     here = Path(__file__).parent
     (here / "interpolation.md").write_text(f"# Frames in between\n\n{text}")
-    draw(pictures, here / "interpolation.png")
+    with style():
+        (here / "interpolation.png").write_bytes(render(draw(pictures))["png"])
     print(text)
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.landmarks                 # people of folds 0 and 5, about five minutes on one core
     python -m benchmarks.landmarks --folds 0 1 2
 
-Reads the tables that ``make reproduce`` left in data/ and writes landmarks.md and landmarks.png beside this file.
+Reads the tables that ``make reproduce`` left in data/ and writes landmarks.md, .png and .svg beside this file,
+which the report shows.
 No model has seen the people it is tested on.
 """
 
@@ -15,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -28,15 +29,15 @@ from stages.landmark.detection import Dlib
 from stages.landmark.flow import Carried
 from stages.landmark.landmarker import Box, EveryFrame, Landmarker
 from stages.landmark.training import model
+from stages.report.style import COLOURS, RECORDINGS, WIDTH, render, style
 from stages.tables import images, parquet, room
 from stages.tables.schema import EMOTIONS, FRAMES, GENERAL, MICRO, SEQUENCES
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 
 TABLES = {GENERAL: Path("data/interim/frames.parquet"), MICRO: Path("data/interim/micro.parquet")}
 NOISE = 2.0
 """Sensor noise of the still face, grey levels."""
+
+PALETTE = (*COLOURS.values(), *RECORDINGS.values())
 
 Find = Callable[[np.ndarray, Box], np.ndarray]
 
@@ -179,39 +180,36 @@ def markdown(rows: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def draw(lines: pd.DataFrame, path: Path) -> None:
+def draw(lines: pd.DataFrame) -> Figure:
     """Error of motion along the sequences of both sets, and error of position, one colour for each method."""
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), constrained_layout=True)
-    share = np.linspace(0, 1, 21)
-    ways = list(lines["method"].unique())
-    colours = {way: f"C{number}" for number, way in enumerate(ways)}
+    figure = Figure((WIDTH, 5.6))
+    grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
+    left, right, below = (figure.add_subplot(grid[place]) for place in ((0, 0), (0, 1), (1, slice(None))))
+    share, ways = np.linspace(0, 1, 21), list(lines["method"].unique())
+    colours, marks = dict(zip(ways, PALETTE, strict=False)), dict(zip(ways, "osD^v", strict=False))
     for way in ways:
-        part = lines[lines["method"] == way]
+        part, look = lines[lines["method"] == way], {"color": colours[way], "marker": marks[way], "markersize": 4}
         general = [np.interp(share, np.linspace(0, 1, len(c)), c) for c in part[part["set"] == GENERAL]["curve"]]
-        left.plot(100 * share, np.mean(general, axis=0), color=colours[way], label=way, linewidth=1.8)
+        left.plot(100 * share, np.mean(general, axis=0), markevery=4, label=way, **look)
         micro = np.mean(np.stack(list(part[part["set"] == MICRO]["curve"])), axis=0)
-        middle.plot(
-            np.arange(2, len(micro) + 1), micro[1:], color=colours[way], marker="o", markersize=4, linewidth=1.8
-        )
+        right.plot(np.arange(2, len(micro) + 1), micro[1:], **look)
     left.set(title="general", xlabel="neutral to apex, % of the sequence", xlim=(0, 100), ylim=(0, None))
-    middle.set(title="micro", xlabel="frame", yscale="log")
+    left.set_ylabel("error of motion since frame 1, px")
+    right.set(title="micro", xlabel="frame", yscale="log")
     ticks = [0.02, 0.05, 0.1, 0.2, 0.5, 1]
-    middle.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    middle.minorticks_off()
-    for axes in (left, middle):
-        axes.set_ylabel("error of motion since frame 1, px")
-        axes.grid(alpha=0.3)
-    left.legend(frameon=False)
+    right.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    right.minorticks_off()
     table = lines.pivot_table(index="method", columns="set", values="static", sort=False).loc[ways]
     spots = np.arange(len(ways))
-    for shift, (kind, alpha) in enumerate(((GENERAL, 1.0), (MICRO, 0.5))):
-        right.barh(spots + 0.4 * shift, table[kind], 0.36, color=[colours[way] for way in ways], alpha=alpha)
-    right.set(title="position (pale: micro)", xlabel="error, % of the outer eye distance")
-    right.set_yticks(spots + 0.2, ways)
-    right.invert_yaxis()
-    right.grid(alpha=0.3, axis="x")
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    for shift, (kind, hatch) in enumerate(((GENERAL, ""), (MICRO, "////"))):
+        below.barh(spots + 0.4 * shift, table[kind], 0.36, color=[colours[way] for way in ways], hatch=hatch,
+                   edgecolor="white", linewidth=0.3)  # fmt: skip
+    below.set(title="position (hatched: micro)", xlabel="error, % of the outer eye distance")
+    below.set_yticks(spots + 0.2, ways)
+    below.invert_yaxis()
+    below.grid(axis="y", visible=False)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=len(ways), columnspacing=1.2)
+    return figure
 
 
 def main() -> None:
@@ -223,7 +221,9 @@ def main() -> None:
     text = markdown(rows.T)
     here = Path(__file__).parent
     (here / "landmarks.md").write_text(f"Landmarks against ground truth: {people}.\n\n{text}")
-    draw(lines, here / "landmarks.png")
+    with style():
+        for kind, data in render(draw(lines)).items():
+            (here / f"landmarks.{kind}").write_bytes(data)
     print(f"{people}\n\n{text}")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +93,21 @@ def write(
     dataset: str = "simulated",
     seed: int = 0,
 ) -> None:
-    """Writes params.yaml, dvc.yaml, data/, and train's part of results/ under ``root``.
+    """Writes params.yaml, dvc.yaml, benchmarks' results, data/, and train's part of results/ under ``root``.
 
-    One sequence of the last subject has no micro recording: synthesize rejected it.
+    Only ingest and two folds have left their time. One sequence of the last subject has no micro recording: synthesize
+    rejected it.
     """
     for name in ("params.yaml", "dvc.yaml", "data/dvc.yaml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text((REPOSITORY / name).read_text())
+    (root / "benchmarks").mkdir()
+    for file in (file for kind in ("md", "svg", "png") for file in REPOSITORY.glob(f"benchmarks/*.{kind}")):
+        shutil.copy(file, root / "benchmarks")
+    for stage, seconds in (("ingest", 61.4), ("train@lmf-0", 10.0), ("train@lmf-1", 12.5)):
+        file = root / room.time_file(stage)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"started": 1500000000, "seconds": seconds}))
     everything = yaml.safe_load((root / "params.yaml").read_text())
     everything["dataset"] = {"name": dataset, "root": f"data/raw/{dataset}"}
     everything["protocol"]["folds"] = list(range(folds))

@@ -1,5 +1,6 @@
 """The whole pipeline, small but real, through the commands that its users type."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -20,6 +21,9 @@ def test_the_first_run_ran_every_stage(finished: Path) -> None:
     data = {f"data/dvc.yaml:{name}" for name in ("simulate", "portraits", "interpolator")}
     rest = data | {"ingest", "synthesize", "landmark", "featurize", "evaluate", "report"}
     assert set((finished / ".ran").read_text().split()) == train | rest
+    times = {file.stem: json.loads(file.read_text()) for file in (finished / "results/times").iterdir()}
+    assert set(times) == {name.rpartition(":")[2] for name in train | rest}
+    assert all(0 < time["seconds"] < 500 for time in times.values())
 
 
 def test_the_table_counts_every_sequence(reproduced: Checkout) -> None:

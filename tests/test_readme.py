@@ -15,7 +15,12 @@ AS_SHOWN = [
     "dvc repro",
     "dvc repro landmark",
     "dvc status",
+    "git add results/table.* dvc.lock data/dvc.lock params.yaml",
     "dvc metrics show --md",
+    "dvc metrics diff --md",
+    "dvc exp show --md --only-changed --drop 'Created|stages|data|results|.*(sd|correct|general)'",
+    "python -m flows.compare HEAD",
+    "dvc plots show",
     f"python -m stages.predict {SEQUENCE}",
     "python -m flows.supply licences",
     "make",
@@ -28,11 +33,13 @@ INSTEAD = {
     "make verify": ("make -n -o .venv/.ready verify", "reads gigabytes; test_supply does it on one package"),
     "make predict CLIPS='my-clips holiday.mp4'": (
         "make -n -o .venv/.ready predict CLIPS='my-clips holiday.mp4'", "nobody has these clips"),
-    "dvc exp run -S train.lmf.width=0.125": (
-        "dvc repro --dry", "trains; test_pipeline changes parameters of training, and -S needs a commit"),
+    "git commit -m 'The default run'": ("git commit --allow-empty -m 'The default run'", "it is committed already"),
+    "dvc exp run -n parts -S train.dtagn.part=0.35": (
+        "dvc exp run -n parts -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),
     "python -m flows.reproduce --workers 2": ("python -m flows.reproduce --help", "test_flows runs it"),
     "python -m benchmarks.bad_input": ("python -m benchmarks.bad_input --help", "test_bad_input has a sample"),
     "python -m benchmarks.kill": ("python -m benchmarks.kill --help", "minutes; test_kill has two moments"),
+    "python -m benchmarks.variant": ("python -c 'import benchmarks.variant'", "minutes"),
     "python -m benchmarks.interpolation": ("python -c 'import benchmarks.interpolation'", "minutes"),
     "python -m flows.supply lock": ("python -m flows.supply --help", "asks the package index"),
     "git clone <this repository>": ("git --version", "a clone is what the reader has"),
@@ -62,7 +69,9 @@ def shown() -> list[str]:
 
 @pytest.fixture(scope="module")
 def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout.copy(finished, tmp_path_factory.mktemp("readme") / "checkout")
+    copy = Checkout.copy(finished, tmp_path_factory.mktemp("readme") / "checkout")
+    copy.commit()
+    return copy
 
 
 def test_every_command_is_known_here() -> None:

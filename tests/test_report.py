@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html.parser
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,13 +14,16 @@ import networkx as nx
 import pandas as pd
 import pytest
 from dvc.repo import Repo
+from matplotlib.patches import FancyBboxPatch
 
-from stages.report import examples, page, pipeline
-from tests import finished_run
-from tests.conftest import run_stage
+from stages.report import charts, examples, page, pipeline
+from tests import browser, finished_run
+from tests.conftest import ROOT, run_stage
 
 FIGURES = ("table", "confusion", "gate", "share", "size", "learning", "faces", "reading", "emotions", "sequence",
            "pipeline")  # fmt: skip
+MEASURED = ("landmarks", "interpolation")
+"""Figures of benchmarks, which the page shows beside its own."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_page_stands_alone(results: Path) -> None:
     assert {address[:5] for address in addresses if not address.startswith("#")} == {"data:"}
     assert not re.search(r"url\(|@import|<script", (results / "report.html").read_text())
     assert (results / "report.html").stat().st_size < 5e6
-    assert len(found.all("img")) == len(FIGURES)
+    assert len(found.all("img")) == len(FIGURES) + len(MEASURED)
 
 
 def test_page_can_be_read_aloud_and_used_by_keyboard(results: Path) -> None:
@@ -91,7 +93,7 @@ def test_page_can_be_read_aloud_and_used_by_keyboard(results: Path) -> None:
     assert all(heading.get("scope") for heading in found.all("th"))
     assert all(len(str(image["alt"])) > 30 for image in found.all("img"))
     scrolled = [a for tag, a in found.elements if tag == "div" and a.get("class") == "scroll"]
-    assert len(scrolled) == len(found.all("table")) + len(FIGURES)
+    assert len(scrolled) == len(found.all("table")) + len(FIGURES) + len(MEASURED)
     assert all(a["tabindex"] == "0" and ("aria-label" in a or "aria-labelledby" in a) for a in scrolled)
 
 
@@ -115,6 +117,24 @@ def test_page_says_what_evaluate_found(results: Path) -> None:
     assert "S012/001 (synthesize): frame 3 shows no face" in words
 
 
+def test_page_says_how_long_stages_took(results: Path) -> None:
+    words = Page(results / "report.html").words()
+    assert "ingest 1 1 min 01 s 1 min 01 s 2017-07-14 02:40" in words
+    assert "train lmf 10 22.5 s of 2 runs 12.5 s 2017-07-14 02:40" in words
+    assert "landmark 1 not recorded featurize 1 not recorded" in words
+    assert re.search(r"all \d+ 1 min 24 s", words)
+
+
+def test_page_shows_what_benchmarks_wrote(results: Path) -> None:
+    words = Page(results / "report.html").words()
+    for name in MEASURED:
+        rows = [line for line in (ROOT / f"benchmarks/{name}.md").read_text().splitlines() if line.startswith("| ")]
+        assert len(rows) > 10
+        for row in rows:
+            cells = row.replace("|", " ").split()
+            assert "---" in cells or " ".join(cells) in words
+
+
 def test_figures_are_the_same_bytes_every_time(results: Path) -> None:
     files = [
         results / "report.html",
@@ -127,17 +147,36 @@ def test_figures_are_the_same_bytes_every_time(results: Path) -> None:
     assert [file.name for file, data in zip(files, before, strict=True) if file.read_bytes() != data] == []
 
 
+def test_charts_show_the_numbers_of_the_table(results: Path) -> None:
+    tidy, pairs = pd.read_csv(results / "table.csv"), pd.read_csv(results / "plots/confusion.csv")
+    rows = [tidy[(tidy["set"] == name) & (tidy["method"] == method)].iloc[0]
+            for name in charts.SETS for method in charts.METHODS]  # fmt: skip
+    (axes,) = charts.table(tidy).axes
+    assert [bar.lines[0].get_xdata()[0] for bar in axes.containers] == [100 * row["accuracy"] for row in rows]
+    assert [text.get_text() for text in axes.texts if "%" in text.get_text()] == [
+        f"{100 * row['mean']:.1f}%" for row in rows
+    ]
+    for axes in charts.confusion(pairs).axes:
+        method, name = axes.get_title().split(", ")
+        counts = {text.get_position(): int(text.get_text()) for text in axes.texts}
+        assert sum(counts.values()) == len(pairs)
+        correct = tidy[(tidy["set"] == name) & (tidy["method"] == method)]["correct"].item()
+        assert sum(count for (x, y), count in counts.items() if x == y) == correct
+
+
 def test_no_real_face_is_shown(tmp_path: Path) -> None:
     """Few subjects, two emotions, real data: the page is written, and the face tables are not even opened."""
     finished_run.write(tmp_path, subjects=3, emotions=(1, 5), dataset="ckplus")
     Repo.init(str(tmp_path), no_scm=True).close()
     (tmp_path / "data/interim/frames.parquet").unlink()
+    shutil.rmtree(tmp_path / "benchmarks")
     for stage in ("evaluate", "report"):
         finished_run.run(tmp_path, stage)
     words = Page(tmp_path / "results/report.html").words()
     assert "fold sizes do not agree with CK+'s published ones" in words
     assert "simulated faces in CK+'s layout" not in words
     assert "3 of 10 hold subjects" in words
+    assert "Benchmarks" not in words
 
 
 def test_before_evaluate_one_sentence(tmp_path: Path) -> None:
@@ -169,6 +208,16 @@ def test_folds_are_one_box_and_edges_follow_the_data() -> None:
     assert next(iter(nx.topological_sort(graph))) == "simulate"
 
 
+def test_boxes_side_by_side_stay_in_the_picture() -> None:
+    names = ["train lmf", "train dtagn", "svm"]
+    graph = pipeline.collapse({name: pipeline.Stage([], ["results/predictions"]) for name in names})
+    boxes = [patch for patch in pipeline.draw(graph).axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    sides = sorted((box.get_x(), box.get_x() + box.get_width()) for box in boxes)
+    assert len(sides) == 3
+    edges = [0.0, *(edge for side in sides for edge in side), pipeline.LANES[0]]
+    assert edges == sorted(edges)
+
+
 def test_examples_are_medians_not_favourites() -> None:
     names = [f"S{i:03}/001" for i in range(11)]
     sfem = pd.DataFrame({"sequence": names * 2, "set": ["general"] * 11 + ["micro"] * 11,
@@ -183,8 +232,6 @@ def test_examples_are_medians_not_favourites() -> None:
 def test_parameters_are_listed_flat() -> None:
     assert page.flat({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": "x"}) == [("a.b", "1"), ("a.c.d", "1, 2"), ("e", "x")]
 
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 PROBE = """<!doctype html><body style="margin:0">
 <iframe style="width:{width}px;height:2000px;border:0" src="report.html"></iframe><pre id="found"></pre><script>
@@ -210,12 +257,9 @@ addEventListener("load", () => {{
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_in_a_browser(results: Path, width: int) -> None:
-    if BROWSER is None:
-        if "CI" in os.environ:
-            pytest.fail("no Chromium on this machine, and with CI set this test is never skipped: install chromium")
-        pytest.skip("no Chromium on this machine: install chromium to test the page in a browser")
+    chromium = browser.needed()
     (results / "probe.html").write_text(PROBE.format(width=width))
-    command = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
                "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]  # fmt: skip
     shown = subprocess.run([*command, (results / "probe.html").as_uri()], capture_output=True, text=True, timeout=120,
                            check=True)  # fmt: skip
@@ -225,7 +269,7 @@ def test_in_a_browser(results: Path, width: int) -> None:
     found = json.loads(answer[1])
     assert [line for line in shown.stderr.splitlines() if "CONSOLE" in line] == []
     assert found["overflow"] <= 0
-    assert found["images"] == len(FIGURES)
+    assert found["images"] == len(FIGURES) + len(MEASURED)
     assert found["broken"] == 0
     assert set(found["fetched"]) <= {"data:"}
     assert found["smallest"] >= 12

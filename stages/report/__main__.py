@@ -16,6 +16,7 @@ def main() -> None:
     with style():
         drawn = {name: render(figure) for name, figure in figures.draw(run).items()}
     embedded = {name: page.Picture(CAPTIONS[name], data[CAPTIONS[name].kind]) for name, data in drawn.items()}
+    embedded |= {name: page.Picture(CAPTIONS[name], data) for name, data in run.drawn.items()}
     html = page.render(run, embedded, machine.machine(), machine.versions())
     files = {f"figures/{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()}
     files["report.html"] = html.encode()

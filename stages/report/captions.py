@@ -93,4 +93,20 @@ CAPTIONS = {
         "Training loss per epoch: mean of the folds, and the range from the lowest to the highest fold. The last epoch"
         " is kept.",
     ),
+    "landmarks": Caption(
+        "svg",
+        "Landmarks against the truth",
+        "Two line plots of the error of the landmarks' motion along general and micro recordings, one line a method,"
+        " above bars of the error of their position.",
+        "Above: how far the motion of a landmark since the first frame is off, in general and in micro recordings"
+        " (logarithmic). Below: how far its position is off.",
+    ),
+    "interpolation": Caption(
+        "png",
+        "Frames in between",
+        "Rows of faces: the frames on both sides, the rendered one between them, and each interpolator's, each above"
+        " its difference from the rendered one.",
+        "Above: a warped picture, the first three frames of a sequence, and a whole sequence; below each frame, its"
+        " difference from the rendered one in grey levels.",
+    ),
 }

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stages.report.captions import Caption
 from stages.report.charts import METHODS, SETS
 from stages.report.run import Run
+from stages.report.times import rows as times
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def render(run: Run, pictures: Mapping[str, Picture], machine: Mapping[str, str]
     """The page as HTML, with all styles and pictures inside."""
     folder = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
                          trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    folder.filters |= {"percent": percent, "p": probability, "points": points}
+    folder.filters |= {"percent": percent, "p": probability, "points": points, "duration": duration}
     rows = run.table.astype(object).where(run.table.notna(), None).to_dict("records")
     everybody = list(dict.fromkeys(run.table["method"]))
     return folder.get_template("page.html").render(
@@ -50,6 +51,8 @@ def render(run: Run, pictures: Mapping[str, Picture], machine: Mapping[str, str]
         params=flat(run.params),
         machine=machine,
         versions=versions,
+        times=times(run.stages, run.times),
+        measured=run.measured,
         pictures=pictures,
     )
 
@@ -71,6 +74,12 @@ def percent(share: float, digits: int = 2) -> str:
 def points(difference: float) -> str:
     """The difference of two shares in percentage points, with its sign; none is never "-0.0"."""
     return f"{round(100 * difference, 1) + 0.0:+.1f} points"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as one reads a clock: 4.2 s, 3 min 07 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
 
 
 def probability(p: float) -> str:

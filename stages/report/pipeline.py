@@ -14,7 +14,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from stages.report.style import WIDTH
 
 BOX = (0.3, 0.68)
-"""Width of a box as a share of the figure's, and its height in layers."""
+"""Largest width of a box as a share of the figure's, and its height in layers."""
+GAP = 0.03
+"""Between boxes side by side, as a share of the figure's width."""
 LANES = (0.8, 0.98)
 """Between which shares of the figure's width the lines of further inputs run down."""
 GREY = "#777777"
@@ -35,16 +37,16 @@ def collapse(stages: dict[str, Stage]) -> nx.DiGraph:
     """
     graph = nx.DiGraph()
     for address, stage in sorted(stages.items()):
-        name, folds = _family(address)
+        name, folds = family(address)
         graph.add_node(name, count=graph.nodes[name]["count"] + 1 if name in graph else 1)
         paths = [PurePosixPath(out) for out in stage.outs]
         graph.nodes[name]["outs"] = list(dict.fromkeys(path.parent.name if folds else path.stem for path in paths))
     for address, stage in stages.items():
-        graph.add_edges_from((_family(below)[0], _family(address)[0]) for below in stage.needs)
+        graph.add_edges_from((family(below)[0], family(address)[0]) for below in stage.needs)
     return graph
 
 
-def _family(address: str) -> tuple[str, bool]:
+def family(address: str) -> tuple[str, bool]:
     """The name without pipeline file and fold, and whether it has folds: ``train@lmf-0`` is one of ``train lmf``."""
     name, _, item = address.rpartition(":")[2].partition("@")
     return f"{name} {item.rpartition('-')[0]}".strip(), bool(item)
@@ -53,8 +55,9 @@ def _family(address: str) -> tuple[str, bool]:
 def draw(graph: nx.DiGraph) -> Figure:
     """Boxes from top to bottom in the order in which data flow, each with what it writes."""
     layers = [sorted(layer) for layer in nx.topological_generations(graph)]
+    width = min(BOX[0], (LANES[0] - GAP) / max(map(len, layers)) - GAP)
     place = {
-        name: (0.4 + (i - (len(layer) - 1) / 2) * (BOX[0] + 0.04), -float(depth))
+        name: ((LANES[0] - GAP) / 2 + (i - (len(layer) - 1) / 2) * (width + GAP), -float(depth))
         for depth, layer in enumerate(layers)
         for i, name in enumerate(layer)
     }
@@ -75,19 +78,19 @@ def draw(graph: nx.DiGraph) -> Figure:
         )
         targets = [end for start, end in further if start == source]
         (x, y), lowest = place[source], min(place[end][1] for end in targets) + shift
-        axes.plot([x + BOX[0] / 2, lane, lane], [y, y, lowest], color=GREY, linewidth=0.8, zorder=0)
+        axes.plot([x + width / 2, lane, lane], [y, y, lowest], color=GREY, linewidth=0.8, zorder=0)
         for x, y in (place[end] for end in targets):
-            ends = (lane, y + shift), (x + BOX[0] / 2, y + shift)
+            ends = (lane, y + shift), (x + width / 2, y + shift)
             axes.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=7, color=GREY, linewidth=0.8,
                                            shrinkA=0, shrinkB=0, zorder=0))  # fmt: skip
     for name, (x, y) in place.items():
-        _box(axes, x, y, name, **graph.nodes[name])
+        _box(axes, x, y, width, name, **graph.nodes[name])
     return figure
 
 
-def _box(axes: Axes, x: float, y: float, name: str, count: int, outs: list[str]) -> None:
-    width, height = BOX
+def _box(axes: Axes, x: float, y: float, width: float, name: str, count: int, outs: list[str]) -> None:
+    height = BOX[1]
     corner = (x - width / 2, y - height / 2)
     axes.add_patch(FancyBboxPatch(corner, width, height, "square,pad=0", facecolor="#e8f1f8", edgecolor="#0072B2"))
     axes.text(x, y + 0.14, f"{name} (x {count})" if count > 1 else name, ha="center", va="center", weight="bold")
-    axes.text(x, y - 0.14, textwrap.fill(", ".join(outs), 34), ha="center", va="center", fontsize=7)
+    axes.text(x, y - 0.14, textwrap.fill(", ".join(outs), int(113 * width)), ha="center", va="center", fontsize=7)

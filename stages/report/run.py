@@ -13,15 +13,21 @@ import pandas as pd
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.report import examples
+from stages.report import benchmarks, examples
+from stages.report.benchmarks import Benchmark
+from stages.report.captions import CAPTIONS
 from stages.report.pictures import RECORDINGS, Example
 from stages.report.pipeline import Stage
+from stages.report.times import Time
 from stages.tables import images, parquet, room
 from stages.tables.schema import EMOTIONS, FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
 
 INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
 SECTIONS = ("dataset", "protocol", "simulate", "ingest", "synthesize", "landmark", "featurize", "train", "evaluate")
 SETTING_ASIDE = ("ingest", "synthesize", "landmark")
+BENCHMARKS = Path("benchmarks")
+MEASURED = ("landmarks", "interpolation")
+"""Benchmarks that the page shows: measured before this run and committed with the code, not part of it."""
 LOSSES = {"part": "str", "epoch": "int64", "loss": "float64"}
 
 
@@ -30,7 +36,8 @@ class Run:
     """``table``, ``statistics`` and ``curves`` are evaluate's files; ``losses`` has part, epoch and loss of all folds.
 
     ``landmarks`` holds set, status and jitter of every frame; ``typical`` is an example of each emotion, ``spread``
-    are examples of a small, a median and a large expression.
+    are examples of a small, a median and a large expression. ``times`` are by DVC's addresses, as ``stages`` are;
+    ``measured`` and ``drawn`` are the benchmarks' words and figures, of those that are there.
     """
 
     params: dict[str, dict[str, Any]]
@@ -43,6 +50,9 @@ class Run:
     typical: list[Example]
     spread: list[Example]
     stages: dict[str, Stage]
+    times: dict[str, Time]
+    measured: dict[str, Benchmark]
+    drawn: dict[str, bytes]
 
 
 def read() -> Run:
@@ -64,7 +74,16 @@ def read() -> Run:
         typical=[shown[name] for name in typical],
         spread=[shown[name] for name in spread],
         stages=stages,
-    )
+        times={stage: Time(**json.loads(room.time_file(stage).read_text()))
+               for stage in stages if room.time_file(stage).is_file()},
+        measured={name: benchmarks.parse((BENCHMARKS / f"{name}.md").read_text())
+                  for name in MEASURED if (BENCHMARKS / f"{name}.md").is_file()},
+        drawn={name: _figure(name).read_bytes() for name in MEASURED if _figure(name).is_file()},
+    )  # fmt: skip
+
+
+def _figure(name: str) -> Path:
+    return BENCHMARKS / f"{name}.{CAPTIONS[name].kind}"
 
 
 def _made(name: str) -> Path:

@@ -1,0 +1,46 @@
+"""How long the stages took, as a table: one row for all folds of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import networkx as nx
+
+from stages.report.pipeline import Stage, collapse, family
+
+ITSELF = "report"
+"""Is still running when the table is written."""
+
+
+class Time(NamedTuple):
+    """When a stage last started, seconds since 1970, and how many seconds it took."""
+
+    started: float
+    seconds: float
+
+
+class Row(NamedTuple):
+    """``recorded`` of ``stages`` have a time; ``seconds`` is their sum, ``started`` the first one's, if any."""
+
+    name: str
+    stages: int
+    recorded: int
+    seconds: float
+    longest: float
+    started: str | None
+
+
+def rows(stages: Mapping[str, Stage], times: Mapping[str, Time]) -> list[Row]:
+    """A row per stage, or family of folds, in the order in which data flow. Both arguments are by DVC's addresses."""
+    found = []
+    for name in nx.lexicographical_topological_sort(collapse(dict(stages))):
+        members = [address for address in stages if family(address)[0] == name]
+        own = [times[address] for address in members if address in times]
+        seconds = [time.seconds for time in own]
+        first = min((time.started for time in own), default=None)
+        started = None if first is None else datetime.fromtimestamp(first, UTC).strftime("%Y-%m-%d %H:%M")
+        if name != ITSELF:
+            found.append(Row(name, len(members), len(own), sum(seconds), max(seconds, default=0.0), started))
+    return found
