@@ -13,7 +13,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from stages.ingest.ckplus import Unusable
+from stages.ingest.sequence import Unusable
 from stages.predict import clips, tables
 from stages.predict.predictor import METHODS, Predictor
 from stages.tables import parquet, room

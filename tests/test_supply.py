@@ -53,7 +53,8 @@ def test_the_doctor_looks_and_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert sorted(tmp_path.rglob("*")) == before
     assert all(state != doctor.BAD for check in (doctor.python, doctor.packages, doctor.model) for state, _ in check())
     (tmp_path / "nowhere/cohn-kanade-images/S001/001").mkdir(parents=True)
-    assert "1 sequences, 0 labels; CK+ has 593 and 327" in list(doctor.data())[1][1]
+    (tmp_path / "nowhere/Emotion").mkdir()
+    assert "1 sequences, 0 labels; published: 593 and 327" in list(doctor.data())[1][1]
     (tmp_path / "params.yaml").write_text("dataset: 3\n")
     assert next(iter(doctor.data()))[0] == doctor.BAD
     (tmp_path / "constraints.txt").write_text("torch==1.0\n")

@@ -37,8 +37,11 @@ def main() -> None:
         history = pd.DataFrame([(part, epoch, loss) for part, values in losses.items()
                                 for epoch, loss in enumerate(values, 1)], columns=history.columns)  # fmt: skip
         weights = network.state_dict()
+        seen = torch.tensor([code in set(train["emotion"]) for code in schema.EMOTIONS])
         head = test[["sequence", "subject", "emotion", "fold", "set"]]
         for method, probability in model.predict(network, test).items():
+            if not seen.all():  # what no training sequence shows is never answered
+                probability = probability.where(seen, 0) / probability.where(seen, 0).sum(dim=1, keepdim=True)
             lines.append(head.assign(method=method, probability=list(probability.numpy()),
                                      predicted=probability.argmax(dim=1).numpy() + 1))  # fmt: skip
     predictions = pd.concat(lines) if lines else pd.DataFrame(columns=schema.PREDICTIONS.schema.names)
