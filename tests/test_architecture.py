@@ -58,7 +58,7 @@ def test_a_stage_depends_on_exactly_the_code_it_runs(stage: PipelineStage) -> No
     words = stage.cmd.split()
     assert words[:2] == ["python", "-m"]
     folder = ROOT.joinpath(*words[2].split("."))
-    start = {folder / "__main__.py"}
+    start = {folder / "__main__.py" if folder.is_dir() else folder.with_suffix(".py")}
     if words[2] == "stages.train":  # the model's file is imported by name
         start.add(folder / f"{words[3]}.py")
     code = [Path(dep.fs_path) for dep in stage.deps if (ROOT / "stages") in Path(dep.fs_path).parents]

@@ -1,7 +1,10 @@
 """The networks, their augmentation, and one fold through the stage's command."""
 
+import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +13,13 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from torch import nn
 
 from stages.tables import parquet, schema
 from stages.train import augment, dtagn, lmf, svm
 from stages.train.augment import MIRROR
-from stages.train.optimise import Schedule
+from stages.train.optimise import Schedule, Trainer
 from tests.conftest import ROOT, run_stage
 
 SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3, weight_decay=0.0)
@@ -23,7 +27,15 @@ LMF = lmf.Config(
     width=0.0625, lstm_layers=1, lstm_size=16, dropout=0.0, steps=2, part=1.0, noise=0.0, schedule=SCHEDULE
 )
 DTAGN = dtagn.Config(
-    frames=12, part=1.0, noise=0.01, width=0.25, dropout=0.0, dtgn_epochs=1, joint_epochs=1, schedule=SCHEDULE
+    frames=12,
+    part=1.0,
+    noise=0.01,
+    width=0.25,
+    dropout=0.0,
+    dtgn_epochs=1,
+    magnify=4.0,
+    joint_epochs=1,
+    schedule=SCHEDULE,
 )
 seeds = st.integers(0, 2**32 - 1)
 
@@ -142,6 +154,13 @@ def test_trajectories_are_centred_on_the_nose_and_scaled_to_unit_deviation() -> 
     torch.testing.assert_close(dtagn.normalised(3 * points + 10), result, atol=1e-3, rtol=1e-3)
 
 
+def test_magnified_motion_is_larger_and_the_first_frame_stays() -> None:
+    track = torch.rand(2, 5, 68, 2)
+    found = dtagn.magnified(track, torch.tensor([1.0, 3.0]))
+    torch.testing.assert_close(found[0], track[0])
+    torch.testing.assert_close(found[1] - track[1, :1], 3 * (track[1] - track[1, :1]))
+
+
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("degrees", [-15.0, 0.0, 10.0])
 def test_faces_and_landmarks_turn_together(degrees: float, flip: bool) -> None:
@@ -163,7 +182,7 @@ def test_faces_and_landmarks_turn_together(degrees: float, flip: bool) -> None:
     assert np.sign(float(turned[1])) == np.sign(expected[1])
 
 
-@pytest.mark.parametrize("model", [lmf, dtagn, svm])
+@pytest.mark.parametrize("model", [lmf, dtagn])
 def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-untyped-def]
     """Two expressions, one of which widens the mouth and brightens the face, are told apart after a few epochs."""
     from stages.featurize.lmf import lmf as change
@@ -187,13 +206,66 @@ def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-
     config = {
         lmf: replace(LMF, schedule=schedule),
         dtagn: replace(DTAGN, dtgn_epochs=25, joint_epochs=10, schedule=schedule),
-        svm: svm.Config(c=1.0),
     }[model]
-    network, losses = model.fit(table, config, torch.device("cpu"), "test")
+    trainer = Trainer()
+    network = model.fit(table, config, trainer)
     for method, probability in model.predict(network, table).items():
         np.testing.assert_allclose(probability.sum(dim=1), 1, rtol=1e-5)
         accuracy = (probability.argmax(dim=1).numpy() + 1 == table["emotion"]).mean()
-        assert accuracy >= 0.9, f"{method} {accuracy} {losses}"
+        assert accuracy >= 0.9, f"{method} {accuracy} {trainer.history}"
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize(("model", "at"), [(lmf, 1), (lmf, 3), (dtagn, 2), (dtagn, 4), (dtagn, 6), (dtagn, 10)])
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
+    model: Any, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four epochs of LMF-FER; four, four and three of DTAGN's parts: killed in each of them, and between two."""
+    table = rows()[model is dtagn].query("set == 'general'")
+    schedule = replace(SCHEDULE, epochs=4)
+    config = {lmf: replace(LMF, dropout=0.2, schedule=schedule),
+              dtagn: replace(DTAGN, dropout=0.2, dtgn_epochs=4, joint_epochs=3, schedule=schedule)}[model]  # fmt: skip
+
+    def trained(trainer: Trainer) -> dict[str, torch.Tensor]:
+        torch.manual_seed(1)
+        return dict(model.fit(table, config, trainer).state_dict())
+
+    whole = Trainer()
+    wanted = trained(whole)
+    cut = Trainer(checkpoint=tmp_path / "c", key="one", pause=0)
+    with monkeypatch.context() as patch:
+        keep, kept = Trainer._keep, itertools.count(1)
+
+        def killed(self: Trainer, *state: Any) -> None:
+            keep(self, *state)
+            if next(kept) == at:
+                raise Killed
+
+        patch.setattr(Trainer, "_keep", killed)
+        with pytest.raises(Killed):
+            trained(cut)
+    again = Trainer(checkpoint=tmp_path / "c", key="one", pause=1e9)
+    found = trained(again)
+    assert again.history == whole.history
+    for name, value in wanted.items():
+        assert torch.equal(found[name], value), name
+
+
+def test_another_training_s_checkpoint_and_a_damaged_one_are_not_used(tmp_path: Path) -> None:
+    table = rows()[0].query("set == 'general'")
+
+    def trained(key: str) -> torch.Tensor:
+        torch.manual_seed(1)
+        network = lmf.fit(table, LMF, Trainer(checkpoint=tmp_path / "c", key=key, pause=0))
+        return network.classifier.weight.detach().clone()
+
+    first = trained("one")
+    assert torch.equal(trained("two"), first)
+    (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:5000])
+    assert torch.equal(trained("two"), first)
 
 
 @pytest.fixture
@@ -213,7 +285,7 @@ def write(folder: Path, one: pd.DataFrame, two: pd.DataFrame) -> None:
     parquet.write(folder / "data/features/dtagn.parquet", schema.DTAGN, two)
 
 
-@pytest.mark.parametrize(("model", "methods"), [("lmf", 1), ("dtagn", 4), ("svm", 1)])
+@pytest.mark.parametrize(("model", "methods"), [("lmf", 1), ("dtagn", 5)])
 def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(folder: Path, model: str, methods: int) -> None:
     assert run_stage(folder, "train", model, "1").returncode == 0
     found = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)
@@ -229,6 +301,52 @@ def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(folder: Pa
     again = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)
     assert (folder / f"results/models/{model}-1.safetensors").read_bytes() == weights
     np.testing.assert_array_equal(np.stack(found["probability"]), np.stack(again["probability"]))
+
+
+def test_the_support_vector_machine_tells_apart_what_can_be_told_apart() -> None:
+    table = rows(subjects=8)[0]
+    for shown in ([3], [2, 5], [1, 4, 7]):  # as many emotions as scikit-learn has forms of an answer
+        table["emotion"] = np.resize(shown, len(table))
+        maps = np.full((len(table), 3, 68, 68), 127, "uint8")
+        for map_, emotion in zip(maps, table["emotion"], strict=True):
+            map_[:, 9 * emotion :, :] += 50  # other landmarks move
+        table["maps"] = [map_.tobytes() for map_ in maps]
+        probability = svm.predict(table, table, svm.Config(c=1.0))
+        np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-5)
+        assert (probability.argmax(axis=1) + 1 == table["emotion"]).all()
+        assert not np.delete(probability, np.array(shown) - 1, axis=1).any(), "an emotion that was never shown"
+
+
+def test_the_support_vector_machine_learns_nothing_of_test_labels(folder: Path) -> None:
+    file = folder / "results/predictions/svm.parquet"
+    runs = []
+    for labels in (None, 7):
+        table, other = rows()
+        if labels:
+            table.loc[table["fold"] == 1, "emotion"] = labels
+        write(folder, table, other)
+        done = run_stage(folder, "train.svm")
+        assert done.returncode == 0, done.stderr
+        found = parquet.read(file, schema.PREDICTIONS)
+        assert len(found) == len(table)
+        runs.append(np.stack(found[found["fold"] == 1]["probability"]))
+    np.testing.assert_array_equal(*runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "least", "most"), [("lmf", 14_714_688, 18_000_000), ("dtagn", 7_000_000, 12_000_000)]
+)
+def test_an_epoch_of_the_published_sizes(folder: Path, model: str, least: float, most: float) -> None:
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["train"][model] |= {"width": 1}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    done = run_stage(folder, "train", model, "0")
+    assert done.returncode == 0, done.stderr
+    with safe_open(folder / f"results/models/{model}-0.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["about"])["config"]["width"] == 1
+        values = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
+    assert least < values < most
 
 
 def test_a_fold_without_subjects_gives_an_empty_table(folder: Path) -> None:

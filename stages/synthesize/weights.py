@@ -52,16 +52,19 @@ def load(path: Path | str) -> SepConv:
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise RoomError(f"{path}: its header describes no network that can be built ({_line(error)})") from None
     wanted = network.state_dict()
-    faults = [f"{name} is missing" for name in wanted if name not in weights]
-    faults += [f"{name} is not part of it" for name in weights if name not in wanted]
-    faults += [
-        f"{name} is {tuple(weights[name].shape)} and should be {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    faults += [f"{name} holds what is no finite number" for name in weights if not weights[name].isfinite().all()]
-    if faults:
-        raise RoomError(f"{path}: these are not the weights of this network: {_few(faults)}")
+    kinds = (
+        [f"{name} is missing" for name in wanted if name not in weights],
+        [f"{name} is not part of it" for name in weights if name not in wanted],
+        [
+            f"{name} is {tuple(weights[name].shape)} and should be {tuple(tensor.shape)}"
+            for name, tensor in wanted.items()
+            if name in weights and weights[name].shape != tensor.shape
+        ],
+        [f"{name} holds what is no finite number" for name in weights if not weights[name].isfinite().all()],
+    )
+    if any(kinds):
+        faults = "; ".join(_few(faults) for faults in kinds if faults)
+        raise RoomError(f"{path}: these are not the weights of this network: {faults}")
     network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     return network.requires_grad_(False).eval()
 

@@ -165,6 +165,7 @@ class Dtagn(Section):
     width: Factor
     dropout: Dropout
     dtgn_epochs: Count
+    magnify: Factor
     joint_epochs: Count
     schedule: Schedule
 

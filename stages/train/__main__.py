@@ -1,8 +1,14 @@
-"""python -m stages.train MODEL FOLD: the feature tables -> predictions, weights and losses of one fold of one model."""
+"""python -m stages.train MODEL FOLD: the feature tables -> predictions, weights and losses of one fold of one model.
+
+A training that was killed goes on from its checkpoint, which is at most a minute old, when it is started again.
+"""
 
 import argparse
 import hashlib
 import importlib
+import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -10,48 +16,58 @@ import torch
 from safetensors.torch import save_file
 
 from stages.tables import parquet, room, schema
-from stages.train.optimise import configured
+from stages.train import FEATURES, OUT, answers, shown
+from stages.train.optimise import Trainer, configured
 
-FEATURES, OUT = Path("data/features"), Path("results")
+PARTS = ("__init__", "__main__", "augment", "optimise")
+"""The code that all models share, which dvc.yaml names too."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
-    parser.add_argument("model", choices=("dtagn", "lmf", "svm"))
+    parser.add_argument("model", choices=("dtagn", "lmf"))
     parser.add_argument("fold", type=int)
     arguments = parser.parse_args()
     options, name = room.params("train"), f"{arguments.model}-{arguments.fold}"
     model = importlib.import_module(f"stages.train.{arguments.model}")
     config = configured(model.Config, options[arguments.model])
-    # The number of threads changes how sums are rounded: it is a parameter, so that every machine adds alike.
-    torch.set_num_threads(options["threads"])
-    torch.use_deterministic_algorithms(True)
-    torch.manual_seed(int(hashlib.sha256(f"{options['seed']} {name}".encode()).hexdigest()[:8], 16))
-    rows = parquet.read(FEATURES / f"{model.TABLE.name}.parquet", model.TABLE)
+    table = FEATURES / f"{model.TABLE.name}.parquet"
+    rows = parquet.read(table, model.TABLE)
     test = rows[rows["fold"] == arguments.fold]
     train = rows[(rows["fold"] != arguments.fold) & (rows["set"] == schema.GENERAL)]
-    history = pd.DataFrame(columns=["part", "epoch", "loss"])
-    lines, weights = [], {}
+    code = _digest(*(Path(__file__).with_name(f"{part}.py") for part in (*PARTS, arguments.model)))
+    about = json.dumps({"name": name, "config": asdict(config), "seed": options["seed"], "code": code})
+    trainer = Trainer(name, room.device(), OUT / f"models/{name}.checkpoint",
+                      json.dumps([about, _digest(table), options["threads"], torch.__version__]))  # fmt: skip
+    answered, weights = [], {}
     if len(test):
-        network, losses = model.fit(train, config, room.device(), name)
-        history = pd.DataFrame([(part, epoch, loss) for part, values in losses.items()
-                                for epoch, loss in enumerate(values, 1)], columns=history.columns)  # fmt: skip
+        _settle(options["threads"], f"{options['seed']} {name}")
+        network = model.fit(train, config, trainer)
         weights = network.state_dict()
-        seen = torch.tensor([code in set(train["emotion"]) for code in schema.EMOTIONS])
-        head = test[["sequence", "subject", "emotion", "fold", "set"]]
-        for method, probability in model.predict(network, test).items():
-            if not seen.all():  # what no training sequence shows is never answered
-                probability = probability.where(seen, 0) / probability.where(seen, 0).sum(dim=1, keepdim=True)
-            lines.append(head.assign(method=method, probability=list(probability.numpy()),
-                                     predicted=probability.argmax(dim=1).numpy() + 1))  # fmt: skip
-    predictions = pd.concat(lines) if lines else pd.DataFrame(columns=schema.PREDICTIONS.schema.names)
+        found = {method: shown(said.numpy(), train) for method, said in model.predict(network, test).items()}
+        answered = [answers(test, method, probability) for method, probability in found.items()]
+    predictions = pd.concat(answered) if answered else pd.DataFrame(columns=schema.PREDICTIONS.schema.names)
     parquet.write(OUT / f"predictions/{name}.parquet", schema.PREDICTIONS, predictions)
     with room.renamed(OUT / f"models/{name}.safetensors") as file:
-        save_file({key: value.cpu().contiguous() for key, value in weights.items()}, file)
+        save_file({key: value.cpu().contiguous() for key, value in weights.items()}, file, {"about": about})
     with room.renamed(OUT / f"history/{name}.csv") as file:
-        history.to_csv(file, index=False)
+        losses = [(part, *line) for part, values in trainer.history.items() for line in enumerate(values, 1)]
+        pd.DataFrame(losses, columns=["part", "epoch", "loss"]).to_csv(file, index=False)
+    trainer.forget()
     held_out = f"tested {len(test)} of {test['subject'].nunique()} subjects" if len(test) else "no subject in this fold"
     room.say("train", f"{name}: learned from {len(train)} general rows, {held_out} -> {len(predictions)} predictions")
+
+
+def _settle(threads: int, seed: str) -> None:
+    """Makes torch do the same again: the number of threads is a parameter because it changes how sums are rounded."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS refuses to be deterministic
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16))
+
+
+def _digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 if __name__ == "__main__":

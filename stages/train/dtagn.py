@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from stages.tables import schema
 from stages.train.augment import MIRROR, padded, shares, start
-from stages.train.optimise import Schedule, optimise
+from stages.train.optimise import Schedule, Trainer
 
 TABLE = schema.DTAGN
 ANGLES = (-15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0)
@@ -35,6 +35,7 @@ class Config:
     width: float  # multiplies DTAN's 64 filters and 500 units; 1 is the published network
     dropout: float  # before each classifier; the paper's value is not known to us
     dtgn_epochs: int  # DTGN is small and cheap, and learns slowly
+    magnify: float  # factor on the motion of micro sequences in the row "Magnified DTAGN"; 1 leaves them as they are
     joint_epochs: int  # of joint fine-tuning, after the two networks are trained on their own
     schedule: Schedule  # of DTAN; the others differ in their epochs only
 
@@ -110,7 +111,7 @@ class Dtagn(nn.Module):
 
     def __init__(self, config: Config, size: int) -> None:
         super().__init__()
-        self.frames = config.frames
+        self.frames, self.magnify = config.frames, config.magnify
         self.dtan, self.dtgn = Dtan(config, size), Dtgn(config)
         self.joint_dtan, self.joint_dtgn = Dtan(config, size), Dtgn(config)
 
@@ -147,8 +148,9 @@ def turned(trajectory: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
     return points / points.std(dim=2, correction=0, keepdim=True).clamp(min=1e-6)
 
 
-def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) -> tuple[Dtagn, dict[str, list[float]]]:
+def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> Dtagn:
     """Trains DTAN, then DTGN, then fine-tunes the upper layers of copies of both jointly, the lower ones frozen."""
+    device = trainer.device
     faces, points, frames = (data.to(device) for data in inputs(rows))
     truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
     network = Dtagn(config, faces.shape[2]).to(device).train()
@@ -167,49 +169,60 @@ def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) ->
         return trajectory + config.noise * torch.randn_like(trajectory)
 
     def appearance(batch: Tensor) -> Tensor:
-        batch = batch.to(device)
         return F.cross_entropy(network.dtan(seen(batch, *drawn(len(batch)))), truth[batch])
 
     def geometry(batch: Tensor) -> Tensor:
-        batch = batch.to(device)
         return F.cross_entropy(network.dtgn(moved(batch, *drawn(len(batch)))), truth[batch])
 
     def joint(batch: Tensor) -> Tensor:
-        batch, change = batch.to(device), drawn(len(batch))
+        change = drawn(len(batch))
         one, two = network.joint_dtan(seen(batch, *change)), network.joint_dtgn(moved(batch, *change))
         losses = [F.cross_entropy(logits, truth[batch]) for logits in (one, two, one + two)]
         return losses[0] + losses[1] + JOINT * losses[2]
 
-    def learn(
-        name: str, parameters: Iterable[nn.Parameter], loss: Callable[[Tensor], Tensor], epochs: int
-    ) -> list[float]:
-        return optimise(parameters, loss, len(rows), replace(config.schedule, epochs=epochs), f"{label} {name}")
+    def learn(part: str, parameters: Iterable[nn.Parameter], loss: Callable[[Tensor], Tensor], epochs: int) -> None:
+        trainer.minimise(part, network, parameters, loss, len(rows), replace(config.schedule, epochs=epochs))
 
-    history = {
-        "DTAN": learn("DTAN", network.dtan.parameters(), appearance, config.schedule.epochs),
-        "DTGN": learn("DTGN", network.dtgn.parameters(), geometry, config.dtgn_epochs),
-    }
+    learn("DTAN", network.dtan.parameters(), appearance, config.schedule.epochs)
+    learn("DTGN", network.dtgn.parameters(), geometry, config.dtgn_epochs)
     network.joint_dtan.load_state_dict(network.dtan.state_dict())
     network.joint_dtgn.load_state_dict(network.dtgn.state_dict())
     for frozen in (network.joint_dtan.lower, network.joint_dtgn.lower):
         frozen.eval().requires_grad_(False)
     upper = [*network.joint_dtan.upper.parameters(), *network.joint_dtgn.upper.parameters()]
-    history["DTAGN"] = learn("joint", upper, joint, config.joint_epochs)
-    return network, history
+    learn("DTAGN", upper, joint, config.joint_epochs)
+    return network
+
+
+def magnified(sequence: Tensor, factor: Tensor) -> Tensor:
+    """Sequences (batch, frames, ...) with the change of each frame from the first multiplied by ``factor`` (batch,).
+
+    Le Ngo, Oh, Phan, See, "Eulerian emotion magnification for subtle expression recognition", ICASSP 2016, in a static
+    form: nine frames are too short for a temporal filter, and one factor for all spatial scales needs no pyramid.
+    """
+    first = sequence[:, :1]
+    return first + factor.view(-1, *[1] * (sequence.ndim - 1)) * (sequence - first)
 
 
 @torch.inference_mode()
 def predict(network: Dtagn, rows: pd.DataFrame) -> dict[str, Tensor]:
-    """Probabilities (rows, 7) by method: each network alone, their equally weighted sum, and after fine-tuning."""
+    """Probabilities (rows, 7) by method: each network alone, their equally weighted sum, and after fine-tuning.
+
+    "Magnified DTAGN" is the fine-tuned network too, but sees micro sequences magnified: it is told which ones they are.
+    Their landmarks are magnified like the faces, not found again in these (ours).
+    """
     device = next(network.parameters()).device
     network.eval()
-    parts: dict[str, list[Tensor]] = {"DTAN": [], "DTGN": [], "DTAGN weighted sum": [], "DTAGN": []}
-    for faces, points, frames in zip(*(data.split(64) for data in inputs(rows)), strict=True):
-        faces, points, frames = faces.to(device), points.to(device), frames.to(device)
-        one = start(faces, frames, 1.0, network.frames)
-        two = normalised(start(points, frames, 1.0, network.frames))
-        dtan, dtgn = network.dtan(one).softmax(dim=1), network.dtgn(two).softmax(dim=1)
-        joint = (network.joint_dtan(one) + network.joint_dtgn(two)).softmax(dim=1)
-        for name, value in zip(parts, (dtan, dtgn, (dtan + dtgn) / 2, joint), strict=True):
-            parts[name].append(value.cpu())
+    factor = torch.where(torch.tensor((rows["set"] == schema.MICRO).to_numpy()), network.magnify, 1.0)
+    parts: dict[str, list[Tensor]] = {}
+    for batch in zip(*(data.split(64) for data in (*inputs(rows), factor)), strict=True):
+        faces, points, frames, larger = (data.to(device) for data in batch)
+        one, two = start(faces, frames, 1.0, network.frames), start(points, frames, 1.0, network.frames)
+        dtan, dtgn = network.dtan(one).softmax(dim=1), network.dtgn(normalised(two)).softmax(dim=1)
+        found = {"DTAN": dtan, "DTGN": dtgn, "DTAGN weighted sum": (dtan + dtgn) / 2}
+        big = magnified(one, larger).clamp(0, 255), magnified(two, larger)
+        for name, (face, landmarks) in {"DTAGN": (one, two), "Magnified DTAGN": big}.items():
+            found[name] = (network.joint_dtan(face) + network.joint_dtgn(normalised(landmarks))).softmax(dim=1)
+        for name, value in found.items():
+            parts.setdefault(name, []).append(value.cpu())
     return {name: torch.cat(values) for name, values in parts.items()}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from stages.tables import schema
 from stages.tables.parquet import arrays
 from stages.train.augment import lmf_maps, mirrored, padded, shares, start, with_error
-from stages.train.optimise import Schedule, optimise
+from stages.train.optimise import Schedule, Trainer
 
 TABLE = schema.LMF
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -68,18 +68,18 @@ class LmfFer(nn.Module):
         return self.classifier(self.dropout(states)).mean(dim=1)
 
 
-def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) -> tuple[LmfFer, dict[str, list[float]]]:
+def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
     """Trains on the landmarks of all ``rows``, whose maps are made anew for every step.
 
     A step sees each sequence part-way, with landmark errors, and half of the batch mirrored; LMF itself is blind to
     shift and rotation.
     """
+    device = trainer.device
     network = LmfFer(config).to(device).train()
     points, frames = (data.to(device) for data in padded(rows["points"], "float32", (schema.POINTS, 2)))
     truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
 
     def loss(batch: Tensor) -> Tensor:
-        batch = batch.to(device)
         share = shares(len(batch), config.part, device)
         moved = start(points[batch], frames[batch], share, config.steps + 1)
         inputs = lmf_maps(with_error(moved, config.noise))
@@ -87,7 +87,8 @@ def fit(rows: pd.DataFrame, config: Config, device: torch.device, label: str) ->
         inputs = torch.where(flip[:, None, None, None], mirrored(inputs), inputs)
         return F.cross_entropy(network(inputs), truth[batch])
 
-    return network, {"LMF-FER": optimise(network.parameters(), loss, len(rows), config.schedule, label)}
+    trainer.minimise("LMF-FER", network, network.parameters(), loss, len(rows), config.schedule)
+    return network
 
 
 @torch.inference_mode()

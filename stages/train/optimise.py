@@ -1,15 +1,17 @@
-"""The optimisation loop that all networks share."""
+"""The optimisation loop that all networks share, and how a training that was killed goes on."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from stages.tables.room import progress
+from stages.tables import room
 
 Config = TypeVar("Config")
 
@@ -31,35 +33,102 @@ def configured(config: Callable[..., Config], section: dict[str, Any]) -> Config
     return config(**section | schedule)
 
 
-def optimise(
-    parameters: Iterable[nn.Parameter],
-    loss: Callable[[Tensor], Tensor],
-    count: int,
-    schedule: Schedule,
-    label: str,
-) -> list[float]:
-    """Minimises ``loss`` over ``count`` sequences, each seen once an epoch; returns the mean loss of every epoch.
+@dataclass
+class Trainer:
+    """Trains the parts of one network, one after another.
 
-    ``loss`` takes the positions of a batch (int64, on the CPU) and gives its mean loss. AdamW with a one-cycle
-    learning rate; the last epoch is kept, so nothing is ever chosen by looking at a test subject. Random choices come
-    from torch's global generator, which the caller has seeded.
+    Every ``pause`` seconds, at the end of an epoch, it writes all that it knows to ``checkpoint``. A trainer that finds
+    there what another of the same ``key`` left goes on from it, and ends with the same weights to the last bit.
     """
-    parameters = list(parameters)
-    optimiser = torch.optim.AdamW(parameters, weight_decay=schedule.weight_decay)
-    batches = max(count // schedule.batch, 1)
-    steps = schedule.epochs * batches
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.learning_rate, total_steps=steps)
-    history = []
-    for _ in progress(range(schedule.epochs), label, schedule.epochs):
-        total = 0.0
-        # What would be a last, smaller batch waits for the next shuffle: batch normalisation dislikes tiny batches.
-        for batch in torch.randperm(count)[: batches * schedule.batch].split(schedule.batch):
-            optimiser.zero_grad(set_to_none=True)
-            value = loss(batch)
-            value.backward()
-            nn.utils.clip_grad_norm_(parameters, schedule.clip)
-            optimiser.step()
-            cycle.step()
-            total += value.item()
-        history.append(total / batches)
-    return history
+
+    label: str = "train"  # of the progress bars
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    checkpoint: Path | None = None
+    key: str = ""  # names what is trained on what: another key's checkpoint is of no use
+    pause: float = 60.0
+    history: dict[str, list[float]] = field(default_factory=dict)  # mean loss of every epoch, by part
+
+    def __post_init__(self) -> None:
+        self._left: dict[str, Any] | None = None
+        self._written = time.monotonic()
+        if self.checkpoint and self.checkpoint.is_file():
+            try:
+                left = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+                self._left = left if left["key"] == self.key else None
+            except Exception:  # a damaged file can fail anywhere in torch's reader; without it, training starts anew
+                self._left = None
+
+    def minimise(
+        self,
+        part: str,
+        network: nn.Module,
+        parameters: Iterable[nn.Parameter],
+        loss: Callable[[Tensor], Tensor],
+        count: int,
+        schedule: Schedule,
+    ) -> None:
+        """Minimises ``loss`` over ``count`` sequences, each seen once an epoch, and notes the losses under ``part``.
+
+        ``loss`` takes the positions of a batch (int64, on the device) and gives its mean loss; ``parameters`` are those
+        of ``network`` that learn. AdamW with a one-cycle learning rate; the last epoch is kept, so nothing is ever
+        chosen by looking at a test subject. Random choices come from torch's global generator, which the caller has
+        seeded. On a GPU the loss is computed in bfloat16 where torch thinks that safe.
+        """
+        parameters = list(parameters)
+        optimiser = torch.optim.AdamW(parameters, weight_decay=schedule.weight_decay)
+        batches = max(count // schedule.batch, 1)
+        steps = schedule.epochs * batches
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.learning_rate, total_steps=steps)
+        if self._left and self._left["part"] != part and part in self._left["history"]:
+            self.history[part] = self._left["history"][part]  # ended before the checkpoint, which holds its weights
+            return
+        losses = self.history[part] = self._resume(part, network, optimiser, cycle)
+        left = range(len(losses), schedule.epochs)
+        for _ in room.progress(left, f"{self.label} {part}", len(left)):
+            total = torch.zeros((), device=self.device)
+            # What would be a last, smaller batch waits for the next shuffle: batch normalisation dislikes tiny batches.
+            order = torch.randperm(count)[: batches * schedule.batch].to(self.device)
+            for batch in order.split(schedule.batch):
+                optimiser.zero_grad(set_to_none=True)
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                    value = loss(batch)
+                value.backward()
+                nn.utils.clip_grad_norm_(parameters, schedule.clip)
+                optimiser.step()
+                cycle.step()
+                total += value.detach()
+            losses.append(total.item() / batches)
+            self._keep(part, network, optimiser, cycle)
+
+    def forget(self) -> None:
+        """Removes the checkpoint, once what was trained is written."""
+        if self.checkpoint:
+            self.checkpoint.unlink(missing_ok=True)
+
+    def _keep(self, part: str, network: nn.Module, *state: Any) -> None:
+        if self.checkpoint is None or time.monotonic() - self._written < self.pause:
+            return
+        content = {
+            "key": self.key,
+            "part": part,
+            "history": self.history,
+            "network": network.state_dict(),
+            "state": [one.state_dict() for one in state],
+            "random": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all(),
+        }
+        with room.renamed(self.checkpoint) as file:
+            torch.save(content, file)
+        self._written = time.monotonic()
+
+    def _resume(self, part: str, network: nn.Module, *state: Any) -> list[float]:
+        """Puts back what the checkpoint holds of ``part``, if it does; the losses of the epochs that are done."""
+        if not self._left or self._left["part"] != part:
+            return []
+        left, self._left = self._left, None
+        network.load_state_dict(left["network"])
+        for one, content in zip(state, left["state"], strict=True):
+            one.load_state_dict(content)
+        torch.set_rng_state(left["random"])
+        torch.cuda.set_rng_state_all(left["cuda"])
+        return list(left["history"][part])

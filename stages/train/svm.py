@@ -1,22 +1,21 @@
-"""A linear support vector machine on LMF: the plain row of the table (not in the poster).
+"""python -m stages.train.svm: the LMF maps -> predictions of a linear support vector machine, all folds at once.
 
-It sees the mean of a sequence's maps, the upper triangle of which holds all there is, of whole sequences only.
+The plain row of the table (not in the poster). It sees the mean of a sequence's maps, the upper triangle of which holds
+all there is, of whole sequences only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
-import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.svm import LinearSVC
-from torch import Tensor, nn
 
-from stages.tables import schema
-from stages.tables.parquet import arrays
-
-TABLE = schema.LMF
-PAIRS = schema.POINTS * (schema.POINTS - 1) // 2
+from stages.tables import parquet, room, schema
+from stages.train import FEATURES, OUT, answers
 
 
 @dataclass(frozen=True)
@@ -26,30 +25,39 @@ class Config:
     c: float  # weight of the errors against the margin
 
 
-def features(rows: pd.DataFrame) -> Tensor:
-    """The mean map of each sequence, above the diagonal, in [-1, 1]: float64 (rows, 2278)."""
-    maps = torch.tensor(arrays(rows["maps"], "uint8", (schema.POINTS, schema.POINTS)))
-    first, second = torch.triu_indices(schema.POINTS, schema.POINTS, offset=1)
-    return ((maps.double() - 127) / 128).mean(dim=1)[:, first, second]
+def features(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """The mean map of each sequence, above the diagonal, in [-1, 1]: (rows, 2278)."""
+    maps = parquet.arrays(rows["maps"], "uint8", (schema.POINTS, schema.POINTS))
+    first, second = np.triu_indices(schema.POINTS, k=1)
+    return (maps.mean(axis=1)[:, first, second] - 127) / 128
 
 
-def fit(
-    rows: pd.DataFrame, config: Config, device: torch.device, label: str
-) -> tuple[nn.Linear, dict[str, list[float]]]:
-    """One against the rest, by scikit-learn, as a linear layer; an emotion that no row shows is never answered."""
-    machine = LinearSVC(C=config.c, random_state=torch.initial_seed()).fit(
-        features(rows).numpy(), rows["emotion"].to_numpy()
-    )
-    weight, bias = torch.tensor(machine.coef_), torch.tensor(machine.intercept_)
-    if len(machine.classes_) == 2:  # scikit-learn gives one hyperplane then, for the second class
-        weight, bias = torch.cat([-weight, weight]), torch.cat([-bias, bias])
-    network = nn.Linear(PAIRS, len(schema.EMOTIONS), dtype=torch.float64).requires_grad_(requires_grad=False)
-    network.weight.zero_()
-    network.bias.fill_(-1e3)
-    network.weight[machine.classes_ - 1], network.bias[machine.classes_ - 1] = weight, bias
-    return network, {}
+def predict(train: pd.DataFrame, test: pd.DataFrame, config: Config) -> NDArray[np.float32]:
+    """One emotion against the rest, learnt on ``train``: the softmax of the distances to the hyperplanes (test, 7).
+
+    It orders the emotions, but is no calibrated chance. An emotion that ``train`` does not show is never answered.
+    """
+    distances = np.full((len(test), len(schema.EMOTIONS)), -np.inf)
+    shown = np.unique(train["emotion"])
+    if len(shown) == 1:  # nothing to tell apart
+        distances[:, shown - 1] = 0
+    else:
+        machine = LinearSVC(C=config.c, random_state=0).fit(features(train), train["emotion"])
+        found = machine.decision_function(features(test))
+        distances[:, shown - 1] = np.stack([-found, found], axis=1) if len(shown) == 2 else found
+    return softmax(distances, axis=1).astype(np.float32)
 
 
-def predict(network: nn.Linear, rows: pd.DataFrame) -> dict[str, Tensor]:
-    """The softmax of the distances to the hyperplanes (rows, 7): it orders them, but is no calibrated chance."""
-    return {"Linear SVM": network(features(rows)).softmax(dim=1).float()}
+def main() -> None:
+    config = Config(**room.params("train")["svm"])
+    rows = parquet.read(FEATURES / "lmf.parquet", schema.LMF)
+    found = []
+    for fold, test in room.progress(rows.groupby("fold"), "svm", rows["fold"].nunique()):
+        train = rows[(rows["fold"] != fold) & (rows["set"] == schema.GENERAL)]
+        found.append(answers(test, "Linear SVM", predict(train, test, config)))
+    parquet.write(OUT / "predictions/svm.parquet", schema.PREDICTIONS, pd.concat(found))
+    room.say("train", f"svm: {len(found)} folds -> {sum(map(len, found))} predictions")
+
+
+if __name__ == "__main__":
+    room.run(main)
