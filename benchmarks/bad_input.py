@@ -1,6 +1,6 @@
 """What bad input does: damaged CK+ trees, tables, weights and parameters, each through the code that reads it.
 
-    python -m benchmarks.bad_input            # 518 cases, a minute on one core; one table
+    python -m benchmarks.bad_input            # 522 cases, a minute or two on one core; one table
     python -m benchmarks.bad_input --cases 40 # of every kind fewer
 
 A case is right when the program either goes on with exactly what undamaged input gives, or sets the damaged sequence
@@ -22,6 +22,7 @@ import resource
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -65,6 +66,7 @@ class Case:
     spoil: Callable[[random.Random, Path], Any]
     allowed: tuple[str, ...]
     times: int = 1
+    mount: str = ""  # the shell's words that mount the output elsewhere, for this case alone
 
 
 @dataclass
@@ -347,6 +349,13 @@ TREES = (
     Case("disk full at the first byte", lambda rng, tree: 0, (REFUSED,)),
     Case("disk full at 100 kB", lambda rng, tree: 100_000, (REFUSED,)),
     Case("disk full at 300 kB", lambda rng, tree: 300_000, (REFUSED,)),
+    Case("disk of 100 kB", lambda rng, tree: None, (REFUSED,), mount="mount -t tmpfs -o size=100k none data/interim"),
+    Case("disk without a byte", lambda rng, tree: None, (REFUSED,), mount=(
+        "mount -t tmpfs -o size=4k none data/interim && head -c 4k /dev/zero > data/interim/full")),
+    Case("output on a read-only disk", lambda rng, tree: None, (REFUSED,), mount=(
+        "mount --bind data data && mount -o remount,bind,ro data")),
+    Case("everything on a read-only disk", lambda rng, tree: None, (REFUSED,), mount=(
+        "mount --bind . . && mount -o remount,bind,ro . && cd .")),
     Case("output folder that is a file", lambda rng, tree: "file", (REFUSED,)),
     Case("output that is a folder", lambda rng, tree: "folder", (REFUSED,)),
 )  # fmt: skip
@@ -371,6 +380,25 @@ def _snapshot(folder: Path) -> dict[str, Any]:
 
 def _outputs(work: Path) -> dict[str, pd.DataFrame]:
     return {name: parquet.read(work / f"data/interim/{name}.parquet", table) for name, table in OUTPUTS.items()}
+
+
+def _mounted(mount: str, work: Path) -> str | None:
+    """Runs ingest in ``work`` with something mounted, which only that process sees; says what is wrong with the end."""
+    run = f"{mount} && cd {work} && {{ {sys.executable} -m stages.ingest; echo status $?; find data; }}"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", run], cwd=work, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("ingest:")]  # progress
+    if "Traceback" in done.stderr:
+        return f"traceback: {done.stderr[-500:]}"
+    if "status 1" not in done.stdout or len(errors) != 1 or not errors[0].startswith("error: "):
+        return f"wrong: {done.stdout} {done.stderr}"
+    return "lost: something half-written is left" if ".tmp" in done.stdout else None
+
+
+def mountable() -> bool:
+    """Whether this machine lets a process mount something that only itself sees."""
+    tool = shutil.which("unshare")
+    return tool is not None and not subprocess.run([tool, "-rm", "true"], capture_output=True).returncode
 
 
 @dataclass
@@ -415,6 +443,9 @@ class Trees:
             (interim / "frames.parquet").unlink()
             (interim / "frames.parquet").mkdir()
         everything = _snapshot(work)
+        if case.mount:
+            said = _mounted(case.mount, work)
+            return said if _snapshot(work) == everything else "lost: a refused run changed files"
         old = resource.getrlimit(resource.RLIMIT_FSIZE)
         try:
             with contextlib.chdir(work):
@@ -809,8 +840,10 @@ def measure(
         "weights": (WEIGHTS, Weights),
         "parameters": (PARAMETERS, Parameters),
     }[kind]
-    made = run(scratch / kind)
+    made, may_mount = run(scratch / kind), mountable()
     for case in cases[::every]:
+        if case.mount and not may_mount:
+            continue
         count = Count()
         for number in range(min(case.times, most or case.times)):
             attempt(made, case, f"{seed} {case.name} {number}", count)

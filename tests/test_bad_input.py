@@ -27,6 +27,17 @@ def test_bad_input_does_no_harm(base: Path, tmp_path: Path, kind: str, every: in
     assert [note for count in counts.values() for note in count.notes] == []
 
 
+def test_a_full_and_a_read_only_disk_are_a_sentence(base: Path, tmp_path: Path) -> None:
+    if not bad_input.mountable():
+        pytest.skip("mounting is not allowed here: unshare -rm fails")
+    trees, count = bad_input.Trees(base, tmp_path / "trees"), bad_input.Count()
+    for case in bad_input.TREES:
+        if case.mount:
+            bad_input.attempt(trees, case, "0", count)
+    assert count.cases == 4
+    assert count.notes == []
+
+
 def test_harm_would_be_seen(base: Path, tmp_path: Path) -> None:
     """The measure itself: a traceback, a hang, a wrong row and a lost file are each counted."""
     trees = bad_input.Trees(base, tmp_path / "trees")

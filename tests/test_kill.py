@@ -30,6 +30,14 @@ def test_a_killed_run_is_put_right_by_the_next(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("when", kill.CLOCKS.values(), ids=kill.CLOCKS)
+def test_a_clock_that_jumps_changes_nothing(
+    base: Checkout, wanted: tuple[dict[str, bytes], float], tmp_path: Path, when: float
+) -> None:
+    assert kill.clock_jumped(base, tmp_path / "jumped", when) == wanted[0]
+
+
+@pytest.mark.slow
 def test_two_runs_at_once(base: Checkout, wanted: tuple[dict[str, bytes], float], tmp_path: Path) -> None:
     found, failed = kill.at_once(base, tmp_path / "both")
     assert found == wanted[0]
