@@ -14,11 +14,11 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from stages.ingest import sequence as base
 from stages.ingest.sequence import Unusable, visible, whole
@@ -30,8 +30,8 @@ NEGATIVE = ("negative", "anger", "contempt", "disgust", "fear", "repression", "s
 WORDS = dict.fromkeys(NEGATIVE, "negative") | {"positive": "positive", "happiness": "positive", "surprise": "surprise"}
 CODES = {name: code for code, name in MEGC.items()}
 PICTURES = (".jpg", ".jpeg", ".bmp", ".png")
-LARGEST = 50_000_000
-"""A spreadsheet of more bytes, unpacked, is no list of clips."""
+LARGEST, LONGEST = 20_000_000, 10_000
+"""A spreadsheet of more bytes, unpacked, or of more lines is no list of clips."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,19 @@ def rows(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     wanted = {"subject", "filename", "onsetframe", "apexframe", "estimatedemotion"}
     try:
+        if not sheet.is_file():
+            raise ValueError("it is no ordinary file")
         with zipfile.ZipFile(sheet) as archive:
             if sum(part.file_size for part in archive.infolist()) > LARGEST:
                 raise ValueError("it is too large")
-        lines = list(load_workbook(sheet, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True))
-    except (OSError, ValueError, KeyError, IndexError, TypeError, SyntaxError, EOFError, NotImplementedError,
-            zipfile.BadZipFile, InvalidFileException) as error:  # fmt: skip
-        raise RoomError(f"{sheet}: not a readable .xlsx file ({error}); take the data set's own spreadsheet") from None
+        table = load_workbook(sheet, read_only=True, data_only=True).worksheets[0]
+        lines = list(islice(table.iter_rows(values_only=True), LONGEST + 1))
+        if len(lines) > LONGEST:
+            raise ValueError(f"it has more than {LONGEST} lines")
+    except Exception as error:  # whatever the parts of a damaged file make openpyxl raise
+        raise RoomError(
+            f"{sheet}: not a readable .xlsx file ({_first_line(error)}); take the data set's own one"
+        ) from None
     heads: list[str] = []
     for number, line in enumerate(lines, 1):
         if not heads:
@@ -157,6 +163,10 @@ def listed(root: Path, clips: list[Clip]) -> list[Clip]:
 def _key(name: str) -> str:
     """A clip's name as the list and the folder both have it: s03_ne_01 is s3_ne_1."""
     return re.sub(r"0+(?=[0-9])", "", name.strip().lower())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _whole_number(value: object) -> int | None:
