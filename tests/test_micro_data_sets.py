@@ -5,6 +5,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from stages.ingest import casme2, faces, samm, smic
 from stages.ingest.readers import READERS
 from stages.ingest.sequence import Unusable
 from stages.predict.predictor import Predictor
-from stages.tables import parquet, room, schema
+from stages.tables import panel, parquet, room, schema
 from stages.tables.datasets import DATASETS
 from tests import finished_run
 from tests.conftest import write_params
@@ -190,6 +191,13 @@ def test_a_tree_that_is_no_casme2_is_one_sentence(
 def test_an_empty_folder_is_one_sentence(module: object, tmp_path: Path) -> None:
     with pytest.raises(room.RoomError, match=f"^{tmp_path}: holds no "):
         module.sequences(tmp_path)  # type: ignore[attr-defined]
+
+
+def test_every_data_set_is_known_everywhere() -> None:
+    assert list(DATASETS) == list(READERS) == list(get_args(panel.DatasetName))
+    for known in DATASETS.values():
+        assert list(known.emotions) == list(schema.EMOTIONS)[: len(known.emotions)]
+        assert not known.classes or list(known.classes) == list(known.emotions.values())
 
 
 @pytest.mark.parametrize("name", EMOTIONS)
