@@ -1,6 +1,6 @@
 """What bad input does: damaged trees, tables, spreadsheets, weights and parameters, each through its reader.
 
-    python -m benchmarks.bad_input            # 613 cases, a minute or two on one core; one table
+    python -m benchmarks.bad_input            # 613 cases, three minutes on one core; one table
     python -m benchmarks.bad_input --cases 40 # of every kind fewer
 
 A case is right when the program either goes on with exactly what undamaged input gives, or sets the damaged sequence

@@ -44,7 +44,7 @@ def video(file: Path, clip: Path, measured: Measured, answer: Answer, predictor:
         writer.release()
         if cv2.VideoCapture(str(made)).get(cv2.CAP_PROP_FRAME_COUNT) != count:  # the writer is silent about a full disk
             raise room.RoomError(f"{file}: could not be written whole; make room for it and try again")
-        shutil.move(made, temporary)
+        shutil.copyfile(made, temporary)
 
 
 def drawn(
