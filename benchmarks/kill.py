@@ -5,7 +5,8 @@
 
 Each time a small checkout, in which all is up to date but one early parameter, is killed (SIGKILL, with everything it
 started; every second time the ``dvc`` process alone, so that its stage goes on) and run again. Afterwards every table
-must hold the same bytes as after a run that nobody disturbed, and no temporary file may be left.
+must hold the same bytes as after a run that nobody disturbed, and no temporary file may be left. Then two runs are
+started at once, and one finds files of another time, as after a jump of the clock.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from tests.checkout import Checkout
 TARGET = "featurize"
 """The last stage of the small run: from there on it is the same again, only longer."""
 CHANGE = {"ingest": {"margin": 0.3}}
+CLOCKS = {"1970": 86_400.0, "2106": 2.0**32}
+"""Where a clock may have stood when files were made, Unix time."""
 
 
 def prepared(folder: Path) -> Checkout:
@@ -92,6 +95,21 @@ def at_once(base: Checkout, folder: Path) -> tuple[dict[str, bytes], list[str]]:
     return tables(checkout), failed
 
 
+def clock_jumped(base: Checkout, folder: Path, when: float) -> dict[str, bytes]:
+    """The tables of a run that finds every file of before, its cache and its state, made at another time (s, Unix)."""
+    checkout = Checkout.copy(base.folder, folder)
+    for path in checkout.folder.rglob("*"):
+        os.utime(path, (when, when), follow_symlinks=False)
+    checkout.repro(TARGET)
+    return tables(checkout)
+
+
+def compared(found: dict[str, bytes], wanted: dict[str, bytes]) -> str:
+    """'identical', or the names of the files that differ or are missing on one side."""
+    names = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    return f"DIFFERENT: {', '.join(names)}" if names else "identical"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill", description=__doc__.split("\n")[0])
     parser.add_argument("--moments", type=int, default=20)
@@ -106,22 +124,22 @@ def main() -> None:
             after, alone = rng.uniform(0, seconds), number % 2 == 1
             try:
                 found, doing = killed(base, folder / "killed", after, alone)
-                verdict = (
-                    "identical"
-                    if found == wanted
-                    else "DIFFERENT: "
-                    + ", ".join(
-                        sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
-                    )
-                )
+                verdict = compared(found, wanted)
             except AssertionError as error:  # the second run failed
                 verdict, doing = f"FAILED: {str(error)[-300:]}", "was killed"
             right += verdict == "identical"
             who = "dvc alone" if alone else "everything"
             print(f"{after:5.1f} s of {seconds:.1f} s, {who}, {doing}: {verdict}", flush=True)
             shutil.rmtree(folder / "killed")
-    print(f"{right} of {arguments.moments} byte-identical after a second run")
-    sys.exit(right != arguments.moments)
+        print(f"{right} of {arguments.moments} byte-identical after a second run")
+        both, failed = at_once(base, folder / "both")
+        others = {"two runs at once": compared(both, wanted)}
+        for name, when in CLOCKS.items():
+            others[f"files of {name}"] = compared(clock_jumped(base, folder / name, when), wanted)
+    for name, verdict in others.items():
+        print(f"{name}: {verdict}")
+    print(f"of the two runs at once, {len(failed)} ended with DVC's sentence that another one runs")
+    sys.exit(right != arguments.moments or any(verdict != "identical" for verdict in others.values()))
 
 
 if __name__ == "__main__":

@@ -82,10 +82,18 @@ def model() -> Iterator[tuple[str, str]]:
 
 
 def data() -> Iterator[tuple[str, str]]:
-    """The data set that params.yaml names, by its folders alone, and the results of the last run."""
-    from stages.ingest.ckplus import IMAGES
+    """The data set that params.yaml names, without its pictures, and the results of the last run."""
+    from stages.ingest.readers import READERS
+    from stages.ingest.sequence import Sequence, Unusable
     from stages.tables import panel
+    from stages.tables.datasets import DATASETS
     from stages.tables.room import RoomError
+
+    def labelled(sequence: Sequence) -> bool:
+        try:
+            return bool(READERS[name].emotion(sequence))
+        except Unusable:
+            return False
 
     try:
         values = panel.read(ROOT / "params.yaml")
@@ -94,16 +102,16 @@ def data() -> Iterator[tuple[str, str]]:
         return
     yield GOOD, "params.yaml is valid"
     name, root = values["dataset"]["name"], ROOT / values["dataset"]["root"]
-    images = next((root / folder for folder in IMAGES if (root / folder).is_dir()), None)
-    if images is None:
-        kind = NOTE if name == "simulated" else BAD
-        yield kind, f"{root}: no data set there" + (" yet; make reproduce simulates it" if name == "simulated" else "")
+    try:
+        sequences = READERS[name].sequences(root)
+    except RoomError as why:
+        simulated = name == "simulated" and not root.exists()
+        yield (NOTE, f"{root}: no data set there yet; make reproduce simulates it") if simulated else (BAD, str(why))
     else:
-        sequences = [entry for subject in os.scandir(images) if subject.is_dir()
-                     for entry in os.scandir(subject.path) if entry.is_dir()]  # fmt: skip
-        labels = sum(1 for _ in root.glob("Emotion*/**/*_emotion.txt"))
-        whole = "; CK+ has 593 and 327" if name == "ckplus" and (len(sequences), labels) != (593, 327) else ""
-        yield (NOTE if whole else GOOD), f"data set '{name}': {len(sequences)} sequences, {labels} labels{whole}"
+        labels, known = sum(map(labelled, sequences)), DATASETS[name]
+        counts, published = (len(sequences), labels), (known.sequences, sum(known.classes.values()))
+        whole = f"; published: {published[0]} and {published[1]}" if known.sequences and counts != published else ""
+        yield (NOTE if whole else GOOD), f"data set '{name}': {counts[0]} sequences, {counts[1]} labels{whole}"
     networks = len(list((ROOT / "results/models").glob("*.safetensors")))
     done = (ROOT / "results/report.html").is_file()
     yield NOTE, f"last run: {networks} networks, {'with' if done else 'no'} report"

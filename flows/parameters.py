@@ -42,8 +42,8 @@ class Changes(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_null)
 
-    dataset: Literal["simulated", "ckplus"] | None = _line("dataset.name", "What the pipeline reads")
-    root: str | None = _line("dataset.root", "Folder that holds cohn-kanade-images/ and Emotion/")
+    dataset: panel.DatasetName | None = _line("dataset.name", "What the pipeline reads")
+    root: str | None = _line("dataset.root", "Folder that holds the data set, such as cohn-kanade-images/ and Emotion/")
     folds: list[int] | None = _line("protocol.folds", "The folds that are tested, one item each")
     subjects: int | None = _line("simulate.subjects", "Simulated people", ge=2)
     interpolator: Literal["flow", "average", "sepconv"] | None = _line(

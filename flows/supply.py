@@ -1,9 +1,9 @@
 """python -m flows.supply verify | licences | lock: what the environment is made of.
 
-verify    every installed file against the hash in its package's RECORD
+verify    every archive that pip installed against hashes.txt, every installed file against its package's RECORD
 licences  every package, its version and its licence
-lock      every package, its version and the SHA-256 of the files that the index offers for this machine,
-          for pip install --require-hashes; asks the package index, the other two need no network
+lock      writes hashes.txt anew: every package on every platform at its pinned version, with the SHA-256 of every
+          file that is published of it; needs uv and asks the package index, the other two need no network
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import base64
 import csv
 import hashlib
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +22,10 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
+from stages.tables import room
+
 ROOT = Path(__file__).parents[1]
+HASHES = ROOT / "hashes.txt"
 
 
 def packages() -> list[Distribution]:
@@ -52,15 +57,61 @@ def damage(package: Distribution) -> Iterator[str]:
             yield f"{path}: changed since {package.metadata['Name']} was installed"
 
 
+def published() -> dict[str, set[str]]:
+    """The SHA-256 of every published file, by the package's name and version as in hashes.txt: ``numpy==2.4.0``."""
+    found: dict[str, set[str]] = {}
+    lines = iter(HASHES.read_text().replace("\\\n", " ").splitlines())
+    for pin, *hashes in (line.split() for line in lines if line and not line.startswith(("#", " "))):
+        found.setdefault(pin, set()).update(word[14:] for word in hashes if word.startswith("--hash=sha256:"))
+    return found
+
+
+def installed(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every archive that ``make`` let pip install, by name and version, from pip's own reports."""
+    found = {}
+    for report in sorted(folder.glob("installed-*.json")):
+        for item in json.loads(report.read_text())["install"]:
+            if digest := item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256"):
+                name = re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower()
+                found[name] = f"{item['metadata']['version']} {digest}"
+    return {f"{name}=={entry.split()[0]}": entry.split()[1] for name, entry in found.items()}
+
+
+def archives(folder: Path) -> Iterator[tuple[bool, str]]:
+    """What there is to say of the archives that pip installed, by its reports in ``folder``, and whether it is bad."""
+    known, found = published(), installed(folder)
+    if not found:
+        yield False, "of the archives nothing is known: make notes them when it sets up an environment"
+        return
+    good = 0
+    for pin, digest in found.items():
+        if "+" in pin:  # built for another index, such as PyTorch's: its hashes are not on the package index
+            yield False, f"{pin}: from another index, so hashes.txt cannot know it; its SHA-256 is {digest}"
+        elif pin not in known:
+            yield True, f"{pin}: hashes.txt does not list it"
+        elif digest not in known[pin]:
+            yield True, f"{pin}: its archive (SHA-256 {digest}) is not among those that were published"
+        else:
+            good += 1
+    yield False, f"{good} of {len(found)} archives are those of hashes.txt"
+
+
 def verify() -> None:
     found, wrong, files = packages(), [], 0
+    for fault, line in archives(Path(sys.prefix)):
+        if fault:
+            wrong.append(line)
+        else:
+            print(line)
     for package in found:
         files += len(list(hashed(package)))
         wrong += list(damage(package))
     for line in wrong[:20]:
         print(line, file=sys.stderr)
     if wrong:
-        sys.exit(f"error: {len(wrong)} of {files} files are not as published; remove .venv and run make again")
+        sys.exit(
+            f"error: {len(wrong)} of {files} files and archives are not as published; remove .venv and run make again"
+        )
     print(f"{len(found)} packages, {files} files: all as published")
 
 
@@ -84,24 +135,32 @@ def licences() -> None:
 
 
 def lock() -> None:
-    """Writes requirements.lock: what pip would install from constraints.txt here, with its hashes."""
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-",
-               "-c", "constraints.txt", "."]  # fmt: skip
-    report = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if report.returncode:
-        sys.exit(f"error: pip could not say what it would install: {report.stderr.strip().splitlines()[-1]}")
-    lines = []
-    for item in json.loads(report.stdout)["install"]:
-        archive = item["download_info"].get("archive_info")
-        if archive:
-            name, pin = item["metadata"]["name"], item["metadata"]["version"].split("+")[0]
-            lines.append(f"{name}=={pin} --hash=sha256:{archive['hashes']['sha256']}")
-    target = ROOT / "requirements.lock"
-    target.write_text(
-        "# python -m flows.supply lock, for this platform and index, Python "
-        f"{sys.version_info[0]}.{sys.version_info[1]}:\n" + "\n".join(sorted(lines, key=str.lower)) + "\n"
+    """Writes hashes.txt: pyproject.toml resolved for all platforms, at the versions of constraints.txt."""
+    tool = shutil.which("uv")
+    if tool is None:
+        sys.exit("error: lock needs uv: pip install uv")
+    options = [
+        "--universal",
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--quiet",
+        "--python-version",
+        "3.11",
+    ]
+    made = subprocess.run([tool, "pip", "compile", *options, "--extra", "dev", "-c", "constraints.txt",
+                           "pyproject.toml"], cwd=ROOT, capture_output=True, text=True)  # fmt: skip
+    assets = subprocess.run([tool, "pip", "compile", *options, "--no-deps", "assets.txt"], cwd=ROOT,
+                            capture_output=True, text=True)  # fmt: skip
+    for result in (made, assets):
+        if result.returncode:
+            sys.exit(f"error: uv could not resolve the packages: {' '.join(result.stderr.split())[:500]}")
+    head = (
+        "# python -m flows.supply lock: every package, for all platforms, and the hash of each file published of it.\n"
     )
-    print(f"{len(lines)} packages with their hashes -> {target.name}")  # fmt: skip
+    with room.renamed(HASHES) as file:
+        file.write_text(head + made.stdout + assets.stdout)
+    print(f"{len(published())} packages with the hashes of their files -> {HASHES.name}")
 
 
 def main() -> None:

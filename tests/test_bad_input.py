@@ -9,7 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import bad_input
+from benchmarks.bad_input.__main__ import measure
+from benchmarks.bad_input.__main__ import tree as small_tree
+from benchmarks.bad_input.case import ASIDE, SAME, Case, Count, attempt
+from benchmarks.bad_input.frames import png as made_png
+from benchmarks.bad_input.trees import TREES, Trees, mountable
 from stages.ingest import ckplus, png
 from stages.tables.room import RoomError
 from stages.tables.schema import EMOTIONS
@@ -17,27 +21,40 @@ from stages.tables.schema import EMOTIONS
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bad_input.tree(tmp_path_factory.mktemp("base"))
+    return small_tree(tmp_path_factory.mktemp("base"))
 
 
-@pytest.mark.parametrize(("kind", "every"), [("trees", 4), ("tables", 1), ("weights", 1), ("parameters", 1)])
+@pytest.mark.parametrize(
+    ("kind", "every"), [("trees", 4), ("tables", 1), ("sheets", 1), ("weights", 1), ("parameters", 1)]
+)
 def test_bad_input_does_no_harm(base: Path, tmp_path: Path, kind: str, every: int) -> None:
-    counts = dict(bad_input.measure(kind, base, tmp_path, seed=1, most=3 if every == 1 else 1, every=every))
+    counts = dict(measure(kind, base, tmp_path, seed=1, most=3 if every == 1 else 1, every=every))
     assert sum(count.cases for count in counts.values()) >= 18
     assert [note for count in counts.values() for note in count.notes] == []
 
 
+def test_a_full_and_a_read_only_disk_are_a_sentence(base: Path, tmp_path: Path) -> None:
+    if not mountable():
+        pytest.skip("mounting is not allowed here: unshare -rm fails")
+    trees, count = Trees(base, tmp_path / "trees"), Count()
+    for case in TREES:
+        if case.mount:
+            attempt(trees, case, "0", count)
+    assert count.cases == 4
+    assert count.notes == []
+
+
 def test_harm_would_be_seen(base: Path, tmp_path: Path) -> None:
     """The measure itself: a traceback, a hang, a wrong row and a lost file are each counted."""
-    trees = bad_input.Trees(base, tmp_path / "trees")
-    count = bad_input.Count()
+    trees = Trees(base, tmp_path / "trees")
+    count = Count()
 
-    def attempt(run, name: str = "x", allowed=(bad_input.SAME,), spoil=lambda rng, tree: None) -> None:  # type: ignore[no-untyped-def]
-        bad_input.attempt(run, bad_input.Case(name, spoil, allowed), "0", count)
+    def tried(run, name: str = "x", allowed=(SAME,), spoil=lambda rng, tree: None) -> None:  # type: ignore[no-untyped-def]
+        attempt(run, Case(name, spoil, allowed), "0", count)
 
-    attempt(lambda case, rng: 1 / 0)
+    tried(lambda case, rng: 1 / 0)
     assert (count.tracebacks, count.hangs, count.wrong, count.lost) == (1, 0, 0, 0)
-    attempt(trees, allowed=(bad_input.ASIDE,))  # nothing is damaged, so nothing is set aside
+    tried(trees, allowed=(ASIDE,))  # nothing is damaged, so nothing is set aside
     assert count.wrong == 1
     ingest = trees.ingest
 
@@ -46,7 +63,7 @@ def test_harm_would_be_seen(base: Path, tmp_path: Path) -> None:
         Path("data/interim/frames.parquet.x.tmp").touch()
 
     trees.ingest = careless
-    attempt(trees)
+    tried(trees)
     assert count.lost == 1
     assert count.cases == 3
 
@@ -83,7 +100,7 @@ def test_frames_are_in_order_and_without_a_gap_or_there_is_a_reason(numbers: set
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200).map(lambda data: png.SIGNATURE + data) | st.binary(max_size=50), st.integers(0, 2**32))
 def test_any_bytes_are_a_png_or_a_reason(content: bytes, seed: int) -> None:
-    whole = bad_input._png(130, 140, rows=140)
+    whole = made_png(130, 140, rows=140)
     assert png.check(whole, 4096) == (130, 140)
     rng = random.Random(seed)
     for spoilt in (content, whole[: rng.randrange(len(whole))], whole[:30] + content + whole[30:]):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stages.ingest import faces, protocol
-from stages.ingest.ckplus import Unusable
+from stages.ingest.sequence import Unusable
 from stages.tables import parquet, schema
 
 
@@ -241,7 +241,7 @@ def test_a_tree_that_cannot_be_used_is_one_sentence(stage, tree: Path, tmp_path:
 def test_a_tiny_image_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "S010_004_00000017.png"
     cv2.imwrite(str(file), np.zeros((48, 48), np.uint8))
-    with pytest.raises(Unusable, match="only 48 x 48"):
+    with pytest.raises(Unusable, match="is 48 x 48 pixels"):
         faces.read_grey(file)
 
 

@@ -13,7 +13,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from stages.ingest.ckplus import Unusable
+from stages.ingest.sequence import Unusable
 from stages.predict import clips, tables
 from stages.predict.predictor import METHODS, Predictor
 from stages.tables import parquet, room
@@ -100,7 +100,7 @@ def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated:
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("no video")
     (folder / "notes.txt").write_text("no clip")
-    done = run_stage(project, "predict", "my clips", "nowhere", "params.yaml")
+    done = run_stage(project, "predict", "my clips", "nowhere", "params.yaml", "--video", "--strip")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "1 of 10 clips" in done.stdout
@@ -119,6 +119,14 @@ def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated:
     assert found["frames"][0] == len(frames)
     assert list(pd.read_csv(out / "frames.csv")["status"]) == ["detected"] + ["carried"] * (len(frames) - 1)
     assert len(parquet.read(out / "frames.parquet", tables.FRAMES)["x"][0]) == 68
+    drawn = cv2.VideoCapture(str(out / "001-good_é.mp4"))
+    assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == len(frames)
+    shown = drawn.read()[1].astype(int)[: frames.shape[1], : frames.shape[2]]
+    off = np.abs(shown - frames[0][..., None]).max(axis=2)
+    x, y = (parquet.read(out / "frames.parquet", tables.FRAMES)[axis][0].round().astype(int) for axis in "xy")
+    assert off[y, x].mean() > 10 * off.mean(), "the points are drawn where they were found"
+    assert cv2.imread(str(out / "001-good_é.png")).std() > 20
+    assert len(list(out.glob("0*"))) == 2
     done = run_stage(project, "predict", "my clips/empty.mp4")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: none of 1 clips can be used")

@@ -21,7 +21,7 @@ AS_SHOWN = [
     "dvc exp show --md --only-changed --drop 'Created|stages|data|results|.*(sd|correct|general)'",
     "python -m flows.compare HEAD",
     "dvc plots show",
-    f"python -m stages.predict {SEQUENCE}",
+    f"python -m stages.predict {SEQUENCE} --video --strip",
     "python -m flows.supply licences",
     "make",
 ]
@@ -49,7 +49,7 @@ INSTEAD = {
     "make ui": ("make -n -o .venv/.ready ui", "stays; test_flows opens the page"),
     "make ui PORT=4300": ("make -n -o .venv/.ready ui PORT=4300", "stays"),
     "source .venv/bin/activate": ("true", "make makes it"),
-    "pip install --require-hashes -r requirements.lock": ("pip install --help", "installs"),
+    "pip install --require-hashes -r hashes.txt": ("pip install --help", "installs"),
 }  # fmt: skip
 """What is run instead of a command that takes long or needs what a test does not have, and why."""
 

@@ -1,5 +1,7 @@
 """What the environment is made of, what the doctor sees, and that nothing asks the network."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +36,44 @@ def test_a_changed_and_a_missing_file_are_found(tmp_path: Path) -> None:
     assert any("utils.py: missing" in line for line in wrong)
 
 
+def normal(pin: str) -> str:
+    name, version = pin.split("==")
+    return f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"
+
+
+def test_every_pin_has_its_hashes_and_an_archive_that_is_none_of_them_is_found(
+    tmp_path: Path,
+) -> None:
+    known = supply.published()
+    pins = [line for line in (ROOT / "constraints.txt").read_text().split() if "==" in line]
+    assert [pin for pin in pins if not known.get(normal(pin))] == [], (
+        "python -m flows.supply lock, and commit hashes.txt"
+    )
+    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digests in known.values() for digest in digests)
+
+    def reported(number: int, **archives: str) -> None:
+        items = [{"metadata": dict(zip(("name", "version"), name.split(" "), strict=True)),
+                  "download_info": {"url": "https://x", "archive_info": {"hashes": {"sha256": digest}}}}
+                 for name, digest in archives.items()]  # fmt: skip
+        items.append({"metadata": {"name": "lmf-fer", "version": "0.1"}, "download_info": {"dir_info": {}}})
+        (tmp_path / f"installed-{number}.json").write_text(json.dumps({"install": items}))
+
+    def said() -> list[tuple[bool, str]]:
+        return list(supply.archives(tmp_path))
+
+    assert [fault for fault, _ in said()] == [False]
+    pin = next(pin for pin in pins if "_" in pin)
+    right = sorted(known[normal(pin)])[0]
+    reported(1, **{pin.replace("==", " "): "0" * 64, "torch 2.13.0+cpu": "1" * 64})
+    assert [(fault, "not among those" in line) for fault, line in said()] == [
+        (True, True), (False, False), (False, False)
+    ]  # fmt: skip
+    assert "0 of 2 archives" in said()[-1][1]
+    reported(2, **{pin.replace("==", " "): right, "unheard 1.0": "2" * 64})
+    assert [line for fault, line in said() if fault] == ["unheard==1.0: hashes.txt does not list it"]
+    assert "1 of 3 archives" in said()[-1][1]
+
+
 def test_every_package_has_a_line_in_the_table_of_licences(capsys: pytest.CaptureFixture[str]) -> None:
     supply.licences()
     lines = capsys.readouterr().out.splitlines()
@@ -53,7 +93,8 @@ def test_the_doctor_looks_and_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert sorted(tmp_path.rglob("*")) == before
     assert all(state != doctor.BAD for check in (doctor.python, doctor.packages, doctor.model) for state, _ in check())
     (tmp_path / "nowhere/cohn-kanade-images/S001/001").mkdir(parents=True)
-    assert "1 sequences, 0 labels; CK+ has 593 and 327" in list(doctor.data())[1][1]
+    (tmp_path / "nowhere/Emotion").mkdir()
+    assert "1 sequences, 0 labels; published: 593 and 327" in list(doctor.data())[1][1]
     (tmp_path / "params.yaml").write_text("dataset: 3\n")
     assert next(iter(doctor.data()))[0] == doctor.BAD
     (tmp_path / "constraints.txt").write_text("torch==1.0\n")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stages.evaluate import curves, document, facts, mixed, pool, table
 from stages.tables import parquet, room
+from stages.tables.datasets import DATASETS
 from stages.tables.schema import LMF, PREDICTIONS, REJECTED, SEQUENCES
 
 SETTING_ASIDE = ("ingest", "synthesize", "landmark")
@@ -40,7 +41,8 @@ def main() -> None:
     tables = pool.methods(pool.answers(predictions, sfem), sfem, limits)
     complete = tables["DTAGN"].index
     lots = pd.DataFrame(mixed.lots(list(complete), draws, seed), complete)
-    found = facts.facts(room.params("dataset")["name"], sequences, complete, rejected, folds)
+    name = room.params("dataset")["name"]
+    found = facts.facts(name, sequences, complete, rejected, folds)
     tidy, tests = table.tidy(tables, lots, share), table.comparisons(tables, lots, share)
     text = document.markdown(tidy, tests, facts.sentence(found), draws, share)
 
@@ -49,8 +51,8 @@ def main() -> None:
     save("table.csv", tidy.to_csv(index=False, float_format="%.6f"))
     details = document.details(tables, sfem, limits, lots, share, found, tests)
     save("statistics.json", json.dumps(details, indent=2) + "\n")
-    for name, curve in curves.curves(tables, sfem, lots, share).items():
-        save(f"plots/{name}.csv", curve.to_csv(index=False, float_format="%.6f"))
+    for file, curve in curves.curves(tables, sfem, lots, share, DATASETS[name].emotions).items():
+        save(f"plots/{file}.csv", curve.to_csv(index=False, float_format="%.6f"))
     print(text)
     counts = f"{len(predictions)} predictions in {len(files)} files, {len(complete)} complete sequences"
     room.say("evaluate", f"{counts} -> {RESULTS}/table.md, table.csv, table.json, statistics.json, plots/")

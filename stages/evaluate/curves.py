@@ -11,7 +11,7 @@ import pandas as pd
 from stages.evaluate import pool, statistics
 from stages.evaluate.poster import DTAGN, LMF_FER
 from stages.evaluate.table import Answers, spread
-from stages.tables.schema import EMOTIONS, GENERAL, MICRO
+from stages.tables.schema import GENERAL, MICRO
 
 BINS = 8
 """Groups of equally many recordings in the curve over expression size."""
@@ -19,10 +19,12 @@ THRESHOLDS = 101
 """Thresholds on the gate's curve: quantiles of the SFEM of all recordings."""
 
 
-def curves(tables: Answers, sfem: pd.DataFrame, lots: pd.DataFrame, share: float) -> dict[str, pd.DataFrame]:
-    """All of them, by the name of their file."""
+def curves(
+    tables: Answers, sfem: pd.DataFrame, lots: pd.DataFrame, share: float, emotions: dict[int, str]
+) -> dict[str, pd.DataFrame]:
+    """All of them, by the name of their file. ``emotions`` names the codes."""
     return {
-        "confusion": confusion(tables),
+        "confusion": confusion(tables, emotions),
         "sfem": recorded(sfem),
         "share": shares(tables, lots),
         "size": by_size(tables, sfem),
@@ -36,14 +38,14 @@ def recorded(sfem: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["sequence", "set"])
 
 
-def confusion(tables: Answers) -> pd.DataFrame:
+def confusion(tables: Answers, emotions: dict[int, str]) -> pd.DataFrame:
     """One row per sequence: its actual emotion, and what each method says of each recording (``METHOD general``).
 
     Methods side by side are what DVC's confusion template draws one above the other.
     """
     sides = {"actual": tables[DTAGN]["emotion"]}
     sides |= {f"{method} {name}": answers[name] for method, answers in tables.items() for name in pool.RECORDINGS}
-    return pd.DataFrame(sides).apply(lambda codes: codes.map(EMOTIONS)).reset_index()
+    return pd.DataFrame(sides).apply(lambda codes: codes.map(emotions)).reset_index()
 
 
 def shares(tables: Answers, lots: pd.DataFrame) -> pd.DataFrame:

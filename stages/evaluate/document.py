@@ -10,7 +10,7 @@ import pandas as pd
 from stages.evaluate import pool, table
 from stages.evaluate.poster import METHODS, MIXED, SETS, TABLE, TOTAL
 from stages.evaluate.table import Answers
-from stages.tables.schema import EMOTIONS
+from stages.tables.datasets import DATASETS
 
 
 def metric(tidy: pd.DataFrame, found: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def metric(tidy: pd.DataFrame, found: dict[str, Any]) -> dict[str, Any]:
             cells.setdefault(row["method"], {})[row["set"]] = cell | {"correct": row["correct"]}
     counts = {"sequences": found["evaluated"], "subjects": found["subjects"], "folds": found["folds_with_subjects"]}
     if published := found.get("published"):
-        counts["agrees_with_published_counts"] = int(published["classes_agree"] and published["folds_agree"])
+        counts["agrees_with_published_counts"] = int(all(published["agree"].values()))
     return cells | {"dataset": counts}
 
 
@@ -41,10 +41,10 @@ def details(
     comparisons: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Everything else that is worth a number: what was counted, recalls, tests, and how the gate does."""
-    scores = table.scores(tables, lots, share)
+    scores, emotions = table.scores(tables, lots, share), DATASETS[found["name"]].emotions
     recall: dict[str, Any] = {}
     for (method, name), score in scores.items():
-        recall.setdefault(method, {})[name] = {EMOTIONS[code]: round(value, 6) for code, value in score.recall.items()}
+        recall.setdefault(method, {})[name] = {emotions[code]: round(value, 6) for code, value in score.recall.items()}
     complete = tables[METHODS[0]]
     above = sfem.loc[complete.index, pool.RECORDINGS].gt(complete["fold"].map(limits), axis=0)
     best = table.ceilings(tables)

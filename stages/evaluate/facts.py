@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from stages.evaluate import poster
-from stages.tables.schema import EMOTIONS
+from stages.tables.datasets import DATASETS
 
 
 def facts(
@@ -16,8 +16,9 @@ def facts(
     """Counts of the data set, nested plain values.
 
     ``name`` is the data set's; ``complete`` names the sequences that the table counts; ``folds`` are the protocol's.
-    Where the data set is CK+, ``published`` says whether its class counts and fold sizes are the published ones.
+    ``published`` says whether class counts, and fold sizes where they are known, are the published ones.
     """
+    known = DATASETS[name]
     count = sequences["fold"].value_counts()
     subjects = sequences.groupby("fold")["subject"].nunique()
     found: dict[str, Any] = {
@@ -26,13 +27,15 @@ def facts(
         "subjects": int(sequences["subject"].nunique()),
         "evaluated": len(complete),
         "incomplete": sorted(set(sequences["sequence"]) - set(complete)),
-        "classes": _classes(sequences),
-        "evaluated_classes": _classes(sequences[sequences["sequence"].isin(complete)]),
+        "classes": _classes(sequences, known.emotions),
+        "evaluated_classes": _classes(sequences[sequences["sequence"].isin(complete)], known.emotions),
         "folds": [
             {"fold": fold, "subjects": int(subjects.get(fold, 0)), "sequences": int(count.get(fold, 0))}
             for fold in folds
         ],
         "folds_with_subjects": int((count > 0).sum()),
+        "one_subject_a_fold": bool((subjects == 1).all()),
+        "micro": known.micro,
         "published": None,
         "rejected": rejected.groupby(["stage", "code"])["sequence"]
         .nunique()
@@ -40,19 +43,17 @@ def facts(
         .reset_index()
         .to_dict("records"),
     }
-    if name == "ckplus":
-        sizes = [fold["sequences"] for fold in found["folds"]]
-        found["published"] = {
-            "classes": poster.CLASSES,
-            "folds": list(poster.FOLDS),
-            "classes_agree": found["classes"] == poster.CLASSES,
-            "folds_agree": sizes == list(poster.FOLDS),
-        }
+    if known.classes:
+        folds, agree = [], {"class counts": found["classes"] == known.classes}
+        if name == "ckplus":
+            folds, sizes = list(poster.FOLDS), [fold["sequences"] for fold in found["folds"]]
+            agree["fold sizes"] = sizes == folds
+        found["published"] = {"classes": known.classes, "folds": folds, "agree": agree}
     return found
 
 
-def _classes(sequences: pd.DataFrame) -> dict[str, int]:
-    return {emotion: int((sequences["emotion"] == code).sum()) for code, emotion in EMOTIONS.items()}
+def _classes(sequences: pd.DataFrame, emotions: dict[int, str]) -> dict[str, int]:
+    return {emotion: int((sequences["emotion"] == code).sum()) for code, emotion in emotions.items()}
 
 
 def sentence(found: dict[str, Any]) -> str:
@@ -61,12 +62,15 @@ def sentence(found: dict[str, Any]) -> str:
     classes = sum(number > 0 for number in found["classes"].values())
     words = (
         f"{found['evaluated']} of {found['sequences']} sequences of {found['subjects']} subjects,"
-        f" {classes} of {len(EMOTIONS)} emotions, {found['folds_with_subjects']} of {total} folds hold subjects"
+        f" {classes} of {len(found['classes'])} emotions, {found['folds_with_subjects']} of {total} folds hold subjects"
     )
     if found["incomplete"]:
         words += f" (without a general or a micro recording: {len(found['incomplete'])})"
     if published := found.get("published"):
-        for what in ("classes", "folds"):
-            state = "agree" if published[f"{what}_agree"] else "do NOT agree"
-            words += f"; {'class counts' if what == 'classes' else 'fold sizes'} {state} with CK+'s published ones"
+        for what, agree in published["agree"].items():
+            words += f"; {what} {'agree' if agree else 'do NOT agree'} with the published ones"
+    if found["micro"]:
+        words += ". General is the micro-expression as filmed, from onset to apex; micro is its first frames"
+        if not found["one_subject_a_fold"]:
+            words += f". NOT leave-one-subject-out: protocol.folds needs {found['subjects']} folds for that"
     return words + "."

@@ -36,8 +36,5 @@ TABLE: dict[tuple[str, str], Cell] = {
 }
 """The joint framework's general and micro cells are 'N/A' on the poster."""
 
-CLASSES = {"anger": 45, "contempt": 18, "disgust": 59, "fear": 25, "happy": 69, "sadness": 28, "surprise": 83}
-"""Labelled sequences of CK+ per emotion (Lucey et al., CVPR workshops 2010)."""
-
 FOLDS = (33, 39, 40, 35, 30, 37, 29, 29, 33, 22)
 """Sequences in each of the ten subject-independent folds of CK+ under DTAGN's rule: rank of the subject's ID mod 10."""

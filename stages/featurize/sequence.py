@@ -28,13 +28,15 @@ def features(
     and ``points`` its landmarks (n, 68, 2) in native px.
     """
     head = {key: row[key] for key in ("sequence", "subject", "emotion", "fold")} | {"set": kind}
+    inside = points - np.array([row["crop_x"], row["crop_y"]], points.dtype)
+    faces = dtagn.faces(frames, inside, options.dtagn_size).tobytes()
+    moved = motion(points, options)
+    return head | moved, head | {"faces": faces, "points": moved["points"]}
+
+
+def motion(points: np.ndarray, options: Options) -> dict[str, Any]:
+    """What the LMF table holds of landmarks (n, 68, 2) in native px: sfem, maps and points."""
     resampled = lmf.resample(points, options.frames)
     change = lmf.lmf(resampled)
     maps = lmf.maps(change, options.eps).tobytes()
-    inside = points - np.array([row["crop_x"], row["crop_y"]], points.dtype)
-    faces = dtagn.faces(frames, inside, options.dtagn_size).tobytes()
-    track = points.astype(np.float32).tobytes()
-    return (
-        head | {"sfem": lmf.sfem(change, resampled), "maps": maps, "points": track},
-        head | {"faces": faces, "points": track},
-    )
+    return {"sfem": lmf.sfem(change, resampled), "maps": maps, "points": points.astype(np.float32).tobytes()}

@@ -1,1 +1,1 @@
-"""A CK+ tree -> the table of usable sequences and their face crops."""
+"""A data set's tree -> the table of usable sequences and their face crops."""

@@ -9,11 +9,11 @@ Lucey et al., "The Extended Cohn-Kanade Dataset (CK+)", CVPR Workshops 2010.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
+from stages.ingest import sequence as base
+from stages.ingest.sequence import Unusable, folders, visible, whole
 from stages.tables.room import RoomError
 from stages.tables.schema import EMOTIONS
 
@@ -25,29 +25,11 @@ LONGEST = 1000
 """A longer file holds more than a label, bytes."""
 
 
-class Unusable(Exception):
-    """Why one sequence cannot be used: ``code`` to count by, and a sentence."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(code, reason)  # both, so that it can travel between processes
-        self.code = code
-
-    def __str__(self) -> str:
-        return str(self.args[1])
-
-
 @dataclass(frozen=True)
-class Sequence:
-    """One recorded sequence of the tree, labelled or not."""
+class Sequence(base.Sequence):
+    """One recorded sequence and the folder of its label."""
 
-    subject: str
-    session: str
-    folder: Path
     labels: Path
-
-    @property
-    def name(self) -> str:
-        return printable(f"{self.subject}/{self.session}")
 
     def owns(self, file: Path) -> bool:
         """Whether a file's name begins with this sequence's: S005_001_00000011.png lies in S005/001/."""
@@ -74,8 +56,8 @@ def sequences(root: Path) -> list[Sequence]:
         raise RoomError(f"{root}: holds no folder {LABELS[0]}/; unpack CK+'s emotion labels beside {images.name}/")
     found = [
         Sequence(subject.name, session.name, session, labels / subject.name / session.name)
-        for subject in _folders(images)
-        for session in _folders(subject)
+        for subject in folders(images)
+        for session in folders(subject)
     ]
     if not found:
         raise RoomError(f"{images}: holds no sequence folders such as S005/001/; unpack CK+'s images there")
@@ -87,7 +69,7 @@ def emotion(sequence: Sequence) -> int:
 
     Raises Unusable: 'unlabelled' when there is no label file (266 of CK+'s 593), 'label' when it is not one code.
     """
-    files = sorted(_visible(sequence.labels)) if sequence.labels.is_dir() else []
+    files = sorted(visible(sequence.labels)) if sequence.labels.is_dir() else []
     files = [file for file in files if file.name.endswith(LABEL)]
     strange = [file for file in files if not sequence.owns(file)]
     if strange:
@@ -107,7 +89,7 @@ def frames(sequence: Sequence) -> list[Path]:
     Raises Unusable when there are fewer than three, or when the numbering has a gap or names a frame twice.
     """
     numbered: dict[int, Path] = {}
-    for file in sorted(_visible(sequence.folder)):
+    for file in sorted(visible(sequence.folder)):
         if file.suffix.lower() != ".png":
             continue
         match = FRAME.fullmatch(file.name)
@@ -120,14 +102,7 @@ def frames(sequence: Sequence) -> list[Path]:
         if number in numbered:
             raise Unusable("frames", f"{file}: frame {number} is there twice; keep one")
         numbered[number] = file
-    if len(numbered) < 3:
-        raise Unusable("frames", f"{sequence.folder}: {len(numbered)} frames; the method needs at least three")
-    missing = max(numbered) + 1 - min(numbered) - len(numbered)
-    if missing:  # counted, not listed: a wrong name can leave a gap of millions
-        gap = (number for number in range(min(numbered), max(numbered)) if number not in numbered)
-        listed = ", ".join(map(str, islice(gap, 5))) + (" and more" if missing > 5 else "")
-        raise Unusable("frames", f"{sequence.folder}: frames {listed} are missing; restore them from your CK+ archive")
-    return [numbered[number] for number in sorted(numbered)]
+    return whole(numbered, sequence.folder)
 
 
 def _code(file: Path) -> int:
@@ -144,20 +119,3 @@ def _code(file: Path) -> int:
     if value not in EMOTIONS:
         raise Unusable("label", f"{file}: holds {text[:40]}, which is not an emotion code 1 to 7; mend or remove it")
     return int(value)
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(entry for entry in _visible(parent) if entry.is_dir())
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    """The folder's entries without the hidden files that file managers leave (.DS_Store, ._*)."""
-    try:
-        return (entry for entry in list(folder.iterdir()) if not entry.name.startswith("."))
-    except OSError as error:
-        raise RoomError(f"{folder}: cannot be read ({error.strerror}); give yourself the right to") from None
-
-
-def printable(name: str) -> str:
-    """A file name as text that any table and terminal takes; names on a disk may hold bytes that are no UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode()

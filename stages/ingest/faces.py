@@ -13,15 +13,17 @@ import numpy as np
 from PIL import Image
 
 from stages.ingest import png
-from stages.ingest.ckplus import Unusable
+from stages.ingest.sequence import Unusable
 from stages.tables import images
 
 SMALLEST = 120
 """Frames with a shorter side than this cannot hold a face of the size that landmarks need, px."""
 LARGEST = 4096
-"""Frames with a longer side than this are none of CK+'s, and a face in them would take minutes to find, px."""
+"""Frames with a longer side than this are of no data set, and a face in them would take minutes to find, px."""
 HEAVIEST = 100_000_000
 """A larger file holds no such frame, bytes."""
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
+"""What a file's name says that it is; any other is PNG."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,22 @@ def read_grey(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     try:
         if not file.is_file() or file.stat().st_size > HEAVIEST:
             raise ValueError("it is no ordinary file of an image's size")
-        content = file.read_bytes()
-        found = png.check(content, LARGEST)
-        if size is not None and found != size:
-            first = "x".join(map(str, size))
-            raise Unusable(
-                "frame", f"{file}: is {found[0]}x{found[1]} pixels, its first frame {first}; frames must match"
-            )
-        if min(found) < SMALLEST:
-            raise Unusable("frame", f"{file}: is only {found[0]} x {found[1]} pixels; use the original CK+")
-        with Image.open(BytesIO(content), formats=("PNG",)) as image:
+        content, kind = file.read_bytes(), FORMATS.get(file.suffix.lower(), "PNG")
+        if kind == "PNG":
+            png.check(content, LARGEST)
+        with Image.open(BytesIO(content), formats=(kind,)) as image:  # reads the header only
+            if size is not None and image.size != size:
+                found, first = (f"{side[0]} x {side[1]}" for side in (image.size, size))
+                raise Unusable("frame", f"{file}: is {found} pixels, its first frame {first}; frames must match")
+            if min(image.size) < SMALLEST or max(image.size) > LARGEST:
+                found = f"{image.width} x {image.height}"
+                raise Unusable("frame", f"{file}: is {found} pixels; from {SMALLEST} to {LARGEST} a side can be used")
             if image.mode not in ("L", "RGB", "RGBA", "P", "LA"):
                 raise Unusable("frame", f"{file}: pixel format {image.mode} is not 8-bit grey or RGB; convert it")
             return np.asarray(image.convert("L"))
     except (OSError, SyntaxError, ValueError) as error:
         reason = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
-        raise Unusable("frame", f"{file}: not a readable image ({reason}); restore it from your CK+ archive") from None
+        raise Unusable("frame", f"{file}: not a readable image ({reason}); restore it from the original") from None
 
 
 def find_face(frame: np.ndarray, upsample: int, where: Path) -> Box:

@@ -3,6 +3,7 @@
     predictor = Predictor.load()                # from the root of the repository, after make reproduce
     answer = predictor(frames)                  # uint8 (frames, height, width), or (frames, height, width, 3) as BGR
     answer.probability["Joint framework"]       # float32 (7,): anger, contempt, disgust, fear, happy, sadness, surprise
+    predictor.emotions                          # their names by code, from 1; of other data sets than CK+, three
 
 A clip is one expression, from neutral to its height, as in CK+. Every fold's network answers and their probabilities
 are averaged (ours): no network is better than another, and a stranger's face was in the training of none.
@@ -24,16 +25,17 @@ import pandas as pd
 
 from stages.evaluate import gate
 from stages.evaluate.poster import DTAGN, JOINT, LMF_FER
-from stages.featurize.sequence import Options, features
-from stages.ingest.ckplus import Unusable
+from stages.featurize.sequence import Options, features, motion
 from stages.ingest.faces import crop_box, find_face
+from stages.ingest.sequence import Unusable
 from stages.landmark.detection import Dlib
 from stages.landmark.flow import Carried
 from stages.landmark.landmarker import EveryFrame, Landmarks
 from stages.landmark.landmarker import Unusable as NoLandmarks
 from stages.landmark.presence import with_gaps
 from stages.tables import parquet, room
-from stages.tables.schema import GENERAL, SEQUENCES
+from stages.tables.datasets import DATASETS
+from stages.tables.schema import GENERAL, POINTS, SEQUENCES
 
 METHODS = (LMF_FER, DTAGN, JOINT)
 SHORTEST, LONGEST = 3, 600
@@ -68,9 +70,9 @@ class Measured:
 class Answer:
     """What is said of a clip.
 
-    ``probability`` has float32 (7,) for each of METHODS; ``sfem`` is the size of the expression as the training data's
-    frames would show it, 1/px; ``branch`` is the method that the gate took, since ``sfem`` is above ``threshold`` or
-    not; ``landmarks`` holds points (frames, 68, 2), status and jitter of every frame.
+    ``probability`` has float32 (emotions,) for each of METHODS; ``sfem`` is the size of the expression as the training
+    data's frames would show it, 1/px; ``branch`` is the method that the gate took, since ``sfem`` is above
+    ``threshold`` or not; ``landmarks`` holds points (frames, 68, 2), status and jitter of every frame.
     """
 
     probability: dict[str, np.ndarray]
@@ -130,6 +132,7 @@ class Predictor:
     networks: dict[str, list[Any]]
     threshold: float
     face: float
+    emotions: dict[int, str]
 
     @classmethod
     def load(cls, root: Path | str = ".") -> Predictor:
@@ -142,7 +145,7 @@ class Predictor:
         results = Path(root) / "results"
         boxes = parquet.read(Path(root) / "data/interim/sequences.parquet", SEQUENCES, ["box_width"])
         return cls(Settings.read(), networks.load(results / "models"), _threshold(results / "statistics.json"),
-                   float(boxes["box_width"].median()))  # fmt: skip
+                   float(boxes["box_width"].median()), DATASETS[room.params("dataset")["name"]].emotions)  # fmt: skip
 
     def __call__(self, frames: np.ndarray, where: Path | str = "the clip") -> Answer:
         """The answer for a clip, uint8 (frames, height, width) grey or (frames, height, width, 3) BGR.
@@ -165,12 +168,24 @@ class Predictor:
         branch = str(gate.choose(sfem, self.threshold, DTAGN, LMF_FER))
         return Answer(said | {JOINT: said[branch]}, sfem, self.threshold, branch, clip.landmarks)
 
+    def beginning(self, clip: Measured, frames: int) -> Answer:
+        """The answer had the clip ended after so many ``frames``, three at least."""
+        points = np.frombuffer(clip.lmf["points"], np.float32).reshape(-1, POINTS, 2)[:frames]
+        faces = clip.dtagn["faces"][: frames * self.settings.options.dtagn_size**2]
+        found = clip.landmarks
+        part = Landmarks(found.points[:frames], found.status[:frames], found.jitter[:frames])
+        moved = motion(points, self.settings.options)
+        return self.answer(Measured(clip.lmf | moved, clip.dtagn | {"faces": faces, "points": moved["points"]},
+                                    part, clip.face))  # fmt: skip
+
     def _mean(self, model: str, method: str, row: dict[str, Any]) -> np.ndarray:
         from stages.predict.networks import MODELS  # torch takes long to import
 
         predict = MODELS[model].predict
         rows = pd.DataFrame([row])
-        return np.mean([predict(network, rows)[method].numpy()[0] for network in self.networks[model]], axis=0)
+        said = np.mean([predict(network, rows)[method].numpy()[0] for network in self.networks[model]], axis=0)
+        known = said[: len(self.emotions)]  # networks have room for seven
+        return known if len(known) == len(said) else known / known.sum()
 
 
 def _threshold(file: Path) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,23 +14,9 @@ import pyarrow as pa
 
 from stages.predict.predictor import METHODS, Answer
 from stages.tables import parquet, room
-from stages.tables.schema import EMOTIONS, LANDMARKS, Column, Table
+from stages.tables.schema import LANDMARKS, Column, Table
 
 _CLIP = Column("clip", pa.string(), "folder of frames or video file")
-CLIPS = Table(
-    "clips",
-    "one clip and what each method says of it",
-    (
-        _CLIP,
-        Column("frames", pa.int32(), "number of frames", low=3),
-        Column("sfem", pa.float64(), "size of the expression, as in frames of the training data's size", "1/px", low=0),
-        Column("threshold", pa.float64(), "the gate: a larger expression goes to DTAGN", "1/px", low=0),
-        Column("branch", pa.string(), "the method that the joint framework took"),
-        *(Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in METHODS),
-        *(Column(f"{method} {emotion}", pa.float32(), f"probability of {emotion} by {method}", low=0, high=1.001)
-          for method in METHODS for emotion in EMOTIONS.values()),
-    ),
-)  # fmt: skip
 FRAMES = Table(
     "clip_frames",
     "68 landmarks of one frame of a clip",
@@ -40,19 +27,41 @@ REJECTED = Table(
     "one clip that could not be used",
     (_CLIP, Column("code", pa.string(), "the kind of reason"), Column("reason", pa.string(), "what was wrong, where")),
 )  # fmt: skip
-TABLES = {"clips": CLIPS, "frames": FRAMES, "rejected": REJECTED}
+
+
+def clips(emotions: Iterable[str]) -> Table:
+    """The table of clips, with a column for each method's probability of each of the ``emotions``."""
+    return Table(
+        "clips",
+        "one clip and what each method says of it",
+        (
+            _CLIP,
+            Column("frames", pa.int32(), "number of frames", low=3),
+            Column("sfem", pa.float64(), "size of the expression, as in frames of the training data's size", "1/px",
+                   low=0),
+            Column("threshold", pa.float64(), "the gate: a larger expression goes to DTAGN", "1/px", low=0),
+            Column("branch", pa.string(), "the method that the joint framework took"),
+            *(Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in METHODS),
+            *(Column(f"{method} {emotion}", pa.float32(), f"probability of {emotion} by {method}", low=0, high=1.001)
+              for method in METHODS for emotion in emotions),
+        ),
+    )  # fmt: skip
 
 
 class Writer:
-    """The three tables in a folder, as Parquet while clips come in and as CSV (points apart) at the end."""
+    """The three tables in a folder, as Parquet while clips come in and as CSV (points apart) at the end.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    ``emotions`` names what an answer's probabilities are of, by code.
+    """
+
+    def __init__(self, folder: Path, emotions: dict[int, str]) -> None:
+        self.folder, self.emotions = folder, emotions
+        self.kinds = {"clips": clips(emotions.values()), "frames": FRAMES, "rejected": REJECTED}
 
     def __enter__(self) -> Writer:
         self._stack = ExitStack()
-        paths = {name: self.folder / f"{name}.parquet" for name in TABLES}
-        self.tables = {name: self._stack.enter_context(parquet.Writer(paths[name], TABLES[name])) for name in TABLES}
+        self.tables = {name: self._stack.enter_context(parquet.Writer(self.folder / f"{name}.parquet", table))
+                       for name, table in self.kinds.items()}  # fmt: skip
         return self
 
     def write(self, clip: str, answer: Answer) -> None:
@@ -60,8 +69,8 @@ class Writer:
         row: dict[str, Any] = {"clip": clip, "frames": len(found.points), "branch": answer.branch}
         row |= {"sfem": answer.sfem, "threshold": answer.threshold}
         for method, probability in answer.probability.items():
-            row[f"{method} says"] = EMOTIONS[int(probability.argmax()) + 1]
-            row |= {f"{method} {EMOTIONS[code]}": probability[code - 1] for code in EMOTIONS}
+            row[f"{method} says"] = self.emotions[int(probability.argmax()) + 1]
+            row |= {f"{method} {emotion}": probability[code - 1] for code, emotion in self.emotions.items()}
         self.tables["clips"].write([row])
         self.tables["frames"].write([
             {"clip": clip, "frame": number, "x": points[:, 0], "y": points[:, 1], "status": status, "jitter": jitter}
@@ -75,7 +84,7 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, tb)
         if kind is None:
-            for name, table in TABLES.items():
+            for name, table in self.kinds.items():
                 plain = replace(table, columns=tuple(c for c in table.columns if c.name not in ("x", "y")))
                 rows: pd.DataFrame = parquet.read(self.folder / f"{name}.parquet", table, plain.schema.names)
                 with room.renamed(self.folder / f"{name}.csv") as file:

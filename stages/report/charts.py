@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from stages.report.style import COLOURS, MARKERS, RECORDINGS, WIDTH
+from stages.tables.datasets import MEGC
 from stages.tables.schema import EMOTIONS
 
 METHODS = tuple(COLOURS)
@@ -52,7 +53,7 @@ def table(tidy: pd.DataFrame) -> Figure:
 def confusion(pairs: pd.DataFrame) -> Figure:
     """A matrix per method and recording: counts in the cells, the share of the actual emotion as shade."""
     occurring = set(pairs.drop(columns="sequence").to_numpy().ravel())
-    emotions = [name for name in EMOTIONS.values() if name in occurring]
+    emotions = [name for name in dict.fromkeys([*MEGC.values(), *EMOTIONS.values()]) if name in occurring]
     figure = Figure((WIDTH, 9.2))
     grid = figure.subplots(len(METHODS), 2, sharex=True, sharey=True)
     for m, method in enumerate(METHODS):

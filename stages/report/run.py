@@ -20,7 +20,8 @@ from stages.report.pictures import RECORDINGS, Example
 from stages.report.pipeline import Stage
 from stages.report.times import Time
 from stages.tables import images, parquet, room
-from stages.tables.schema import EMOTIONS, FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
+from stages.tables.datasets import DATASETS
+from stages.tables.schema import FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
 
 INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
 SECTIONS = ("dataset", "protocol", "simulate", "ingest", "synthesize", "landmark", "featurize", "train", "evaluate")
@@ -57,12 +58,13 @@ class Run:
 
 def read() -> Run:
     """Reads the run in the current folder. Raises RoomError when a stage before has not run."""
-    simulated, stages = room.params("dataset")["name"] == "simulated", _stages()
+    dataset, stages = room.params("dataset")["name"], _stages()
+    simulated, emotions = dataset == "simulated", DATASETS[dataset].emotions
     curves = {file.stem: pd.read_csv(file) for file in sorted(_made("plots").glob("*.csv"))}
     sequences, sfem = parquet.read(INTERIM / "sequences.parquet", SEQUENCES), curves["sfem"]
     typical, spread, rows = examples.typical(sfem, sequences), examples.spread(sfem), sequences.set_index("sequence")
     # A real person's face may be published only with that person's consent, which no table knows: none is read.
-    shown = {name: _example(name, rows.loc[name], faces=simulated) for name in dict.fromkeys(typical + spread)}
+    shown = {name: _example(name, rows.loc[name], emotions, simulated) for name in dict.fromkeys(typical + spread)}
     return Run(
         params={section: room.params(section) for section in SECTIONS if simulated or section != "simulate"},
         statistics=json.loads(_made("statistics.json").read_text()),
@@ -92,7 +94,7 @@ def _made(name: str) -> Path:
     return RESULTS / name
 
 
-def _example(name: str, row: pd.Series, faces: bool) -> Example:
+def _example(name: str, row: pd.Series, emotions: dict[int, str], faces: bool) -> Example:
     maps, sfem, landmarks = {}, {}, {}
     for recording in RECORDINGS:
         lmf = _group(FEATURES / "lmf.parquet", LMF, name, recording).iloc[0]
@@ -102,7 +104,7 @@ def _example(name: str, row: pd.Series, faces: bool) -> Example:
         landmarks[recording] -= row[["crop_x", "crop_y"]].to_numpy("float32")
     path = INTERIM / "frames.parquet"
     crops = list(images.decode(_group(path, FRAMES, name)["png"], f"{path}: {name}")) if faces else []
-    return Example(name, EMOTIONS[row["emotion"]], maps, sfem, landmarks, crops)
+    return Example(name, emotions[row["emotion"]], maps, sfem, landmarks, crops)
 
 
 def _group(path: Path, table: Table, *key: str) -> pd.DataFrame:

@@ -50,8 +50,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+DatasetName: TypeAlias = Literal["simulated", "ckplus", "casme2", "samm", "smic"]
+
+
 class Dataset(Section):
-    name: Literal["simulated", "ckplus"]
+    name: DatasetName
     root: Name
 
     @model_validator(mode="after")

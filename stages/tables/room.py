@@ -6,6 +6,7 @@ A room's ``__main__.py`` calls ``run(main)``; inside, ``params``, ``each`` and `
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
 import json
 import os
@@ -116,8 +117,11 @@ def renamed(path: Path | str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
-        yield temporary
-        os.replace(temporary, path)
+        with temporary.open("ab") as held:
+            with suppress(OSError):  # not every file system knows locks; then nothing is ever taken for a leftover
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield temporary
+            os.replace(temporary, path)
     except OSError as error:
         about = Path(os.fsdecode(error.filename or temporary))
         if error.errno not in UNWRITABLE or about not in (temporary, path, *path.parents):
@@ -130,16 +134,15 @@ def renamed(path: Path | str) -> Iterator[Path]:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Removes the temporary files of ``path`` whose process was killed."""
+    """Removes the temporary files of ``path`` whose process was killed: nobody holds their lock any more.
+
+    A process that was killed can be listed long after, until somebody collects it, and its number says nothing on
+    another machine: its locks go at once, and everywhere.
+    """
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
-        number = left.name.split(".")[-2]
-        try:
-            if number.isdecimal():
-                os.kill(int(number), 0)
-        except ProcessLookupError:
-            left.unlink(missing_ok=True)
-        except (OSError, OverflowError):  # it lives, but is somebody else's
-            continue
+        with suppress(OSError), left.open("rb+") as file:  # it is in use, or somebody else's
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def device() -> torch.device:

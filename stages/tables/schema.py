@@ -14,7 +14,7 @@ POINTS = 68
 """Landmarks per face, in iBUG order (the poster counts from 1, arrays from 0)."""
 
 EMOTIONS = {1: "anger", 2: "contempt", 3: "disgust", 4: "fear", 5: "happy", 6: "sadness", 7: "surprise"}
-"""CK+'s emotion codes. 0 (neutral) labels no sequence of the protocol."""
+"""CK+'s emotion codes. 0 (neutral) labels no sequence of the protocol. For other data sets' see datasets.py."""
 
 GENERAL, MICRO = "general", "micro"
 """The two recorded sets: the sequence as filmed, and nine frames synthesised from its first three."""
@@ -50,8 +50,8 @@ class Table:
 
 _SEQUENCE = Column("sequence", pa.string(), "subject/session, for example S005/001")
 _SUBJECT = Column("subject", pa.string(), "subject ID, for example S005")
-_EMOTION = Column("emotion", pa.int8(), "CK+ emotion code: " + ", ".join(f"{k} {v}" for k, v in EMOTIONS.items()),
-                  low=1, high=7)  # fmt: skip
+_EMOTION = Column("emotion", pa.int8(), "the data set's emotion code; CK+'s: " + ", ".join(
+    f"{k} {v}" for k, v in EMOTIONS.items()), low=1, high=7)  # fmt: skip
 _FOLD = Column("fold", pa.int16(), "the fold in which the subject is tested", low=0)
 _SET = Column("set", pa.string(), f"'{GENERAL}': the sequence as filmed; '{MICRO}': synthesised from its first frames")
 _FRAME = Column("frame", pa.int32(), "position in the sequence, from 1", low=1)

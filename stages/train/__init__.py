@@ -16,7 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.tables.schema import EMOTIONS
+
 FEATURES, OUT = Path("data/features"), Path("results")
+
+
+def shown(probability: NDArray[np.float32], train: pd.DataFrame) -> NDArray[np.float32]:
+    """Probabilities (rows, 7) of only those emotions that a training sequence shows: some data sets have but three."""
+    there = np.isin(list(EMOTIONS), train["emotion"])
+    kept = np.where(there, probability, 0)
+    return probability if there.all() else kept / kept.sum(axis=1, keepdims=True)
 
 
 def answers(test: pd.DataFrame, method: str, probability: NDArray[np.float32]) -> pd.DataFrame:

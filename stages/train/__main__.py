@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from stages.tables import parquet, room, schema
-from stages.train import FEATURES, OUT, answers
+from stages.train import FEATURES, OUT, answers, shown
 from stages.train.optimise import Trainer, configured
 
 PARTS = ("__init__", "__main__", "augment", "optimise")
@@ -44,8 +44,8 @@ def main() -> None:
         _settle(options["threads"], f"{options['seed']} {name}")
         network = model.fit(train, config, trainer)
         weights = network.state_dict()
-        found = model.predict(network, test)
-        answered = [answers(test, method, probability.numpy()) for method, probability in found.items()]
+        found = {method: shown(said.numpy(), train) for method, said in model.predict(network, test).items()}
+        answered = [answers(test, method, probability) for method, probability in found.items()]
     predictions = pd.concat(answered) if answered else pd.DataFrame(columns=schema.PREDICTIONS.schema.names)
     parquet.write(OUT / f"predictions/{name}.parquet", schema.PREDICTIONS, predictions)
     with room.renamed(OUT / f"models/{name}.safetensors") as file:

@@ -1,0 +1,21 @@
+"""SAMM, as Manchester Metropolitan University ships it: 159 clips of 32 people at 200 frames/s, 29 of whom have one.
+
+    SAMM_Micro_FACS_Codes_v2.xlsx       some lines about the data set, then a line a clip: onset and apex frame, emotion
+    SAMM/006/006_1_2/006_05562.jpg      2040 x 1088 px, grey
+
+Davison et al., "SAMM: A Spontaneous Micro-Facial Movement Dataset", IEEE Trans. Affective Computing 9 (2018) 116.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stages.ingest import megc
+
+IMAGES = ("SAMM/SAMM", "SAMM", "SAMM_CROP")
+emotion, frames = megc.emotion, megc.frames
+
+
+def sequences(root: Path) -> list[megc.Clip]:
+    """Every clip that is coded or has a folder. Raises RoomError when ``root`` lacks the spreadsheet or the frames."""
+    return megc.coded(root, "SAMM_Micro_FACS_Codes*.xlsx", IMAGES, "{:03}")

@@ -1,0 +1,262 @@
+"""CASME II, SAMM and SMIC: tiny trees in their published layouts, of simulated faces, through the stages' own code."""
+
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from dvc.repo import Repo
+from openpyxl import Workbook
+from PIL import Image
+
+from stages.evaluate import facts
+from stages.ingest import casme2, faces, samm, smic
+from stages.ingest.readers import READERS
+from stages.ingest.sequence import Unusable
+from stages.predict.predictor import Predictor
+from stages.tables import panel, parquet, room, schema
+from stages.tables.datasets import DATASETS
+from tests import finished_run
+from tests.conftest import write_params
+
+EMOTIONS = {
+    "casme2": ["happiness", "disgust", "repression", "surprise", "others", "happiness", "fear", "surprise"],
+    "samm": ["Happiness", "Anger", "Contempt", "Surprise", "Other", "Happiness", "Sadness", "Surprise"],
+    "smic": ["positive", "negative", "negative", "surprise", "negative", "positive", "negative", "surprise"],
+}
+CLASSES = ["positive", "negative", "negative", "surprise", None, "positive", "negative", "surprise"]
+FIRST = 46
+"""Number of a clip's first frame in the trees with spreadsheets."""
+
+
+def sheet(file: Path, head: list[str], lines: list[list[object]], above: int = 0) -> None:
+    book = Workbook()
+    for _ in range(above):
+        book.active.append(["about the data set"])
+    for line in [head, *lines]:
+        book.active.append(line)
+    book.save(file)
+
+
+def fake(name: str, simulated: Path, root: Path) -> Path:
+    """Eight clips of four subjects; in the coded data sets three more frames follow the apex."""
+    lines: list[list[object]] = []
+    for number, folder in enumerate(sorted((simulated / "cohn-kanade-images").glob("*/*"))):
+        files, emotion, person = sorted(folder.glob("*.png")), EMOTIONS[name][number], number // 2 + 1
+        clip, made = {
+            "casme2": (f"EP02_{number:02}f", "CASME2_RAW_selected/sub{person:02}/{clip}/img{frame}.jpg"),
+            "samm": (f"{person:03}_1_{number}", "SAMM/{person:03}/{clip}/{person:03}_{frame:05}.jpg"),
+            "smic": (f"s{person}_{emotion[:2]}_{number:02}",
+                     "SMIC_all_raw/HS/s{person}/micro/{emotion}/{clip}/image{frame:03}.bmp"),
+        }[name]  # fmt: skip
+        shown = files + files[::-1][: 3 if name != "smic" else len(files)]
+        for frame, file in enumerate(shown, FIRST):
+            target = root / made.format(person=person, clip=clip, frame=frame, emotion=emotion)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.open(file).convert("RGB").save(target, quality=97)
+        apex = FIRST + len(files) - 1
+        lines.append([person, clip, None, FIRST, apex, apex + 3, None, "4+7", emotion])
+    head = ["Subject", "Filename", "", "OnsetFrame", "ApexFrame", "OffsetFrame", "", "Action Units"]
+    if name == "casme2":
+        sheet(root / "CASME2-coding-20140508.xlsx", [*head, "Estimated Emotion"], lines)
+    elif name == "samm":
+        head = ["Subject", "Filename", "Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Action Units"]
+        sheet(root / "SAMM_Micro_FACS_Codes_v2.xlsx", [*head, "Estimated Emotion"],
+              [[f"{line[0]:03}", *line[1:]] for line in lines], above=13)  # fmt: skip
+    return root
+
+
+@pytest.fixture(scope="module")
+def trees(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trees")
+    for name in EMOTIONS:
+        fake(name, simulated, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", EMOTIONS)
+def test_a_clip_runs_from_onset_to_apex_and_has_one_of_three_classes(name: str, trees: Path, simulated: Path) -> None:
+    reader, names = READERS[name], DATASETS[name].emotions
+    found = reader.sequences(trees / name)
+    assert len(found) == 8
+    assert len({clip.subject for clip in found}) == 4
+    originals = sorted((simulated / "cohn-kanade-images").glob("*/*"))
+    by_number = sorted(found, key=lambda clip: clip.session.split("_")[-1])
+    for clip, wanted, folder in zip(by_number, CLASSES, originals, strict=True):
+        length = len(list(folder.glob("*.png")))
+        files = reader.frames(clip)
+        assert len(files) == (length + 1 if name == "smic" else length)  # SMIC: the middle of there and back
+        assert [int("".join(filter(str.isdecimal, file.stem))[-2:]) for file in files] == list(
+            range(FIRST, FIRST + len(files))
+        )
+        if wanted is None and name != "smic":
+            with pytest.raises(Unusable, match="only negative, positive, surprise"):
+                reader.emotion(clip)
+        else:
+            assert names[reader.emotion(clip)] == (wanted or "negative")
+        grey = faces.read_grey(files[0])
+        original = cv2.imread(str(sorted(folder.glob("*.png"))[0]), cv2.IMREAD_GRAYSCALE)
+        assert np.abs(grey.astype(int) - original).mean() < (0.01 if name == "smic" else 2)
+
+
+@pytest.mark.parametrize("name", ["casme2", "samm"])
+def test_what_the_spreadsheet_leaves_open_is_set_aside(name: str, trees: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(trees / name, tmp_path / name)
+    one, two, three, *_ = READERS[name].sequences(root)
+    (one.folder.parent / "unheard of").mkdir()
+    next(two.folder.glob(f"*{FIRST + 1}.jpg")).unlink()
+    shutil.rmtree(three.folder)
+    clips = {clip.session: clip for clip in READERS[name].sequences(root)}
+    assert len(clips) == 9
+    with pytest.raises(Unusable, match="no list names it"):
+        READERS[name].emotion(clips["unheard of"])
+    for session, says in ((two.session, f"frames {FIRST + 1} are missing"), (three.session, "no such folder")):
+        with pytest.raises(Unusable, match=says):
+            READERS[name].frames(clips[session])
+    for onset, apex, says in ((46, "/", "apex /"), (50, 47, "both are needed"), (46, 99, "holds no frame 99"),
+                              (46, 47, "2 frames"), (None, -1, "onset None")):  # fmt: skip
+        clip = type(one)(one.subject, one.session, one.folder, "happiness", onset, apex)
+        with pytest.raises(Unusable, match=says):
+            READERS[name].frames(clip)
+
+
+def test_the_challenge_s_list_decides_where_it_is(trees: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(trees / "smic", tmp_path / "smic")
+    on_it = smic.sequences(root)[0]
+    subject, word, number = on_it.session.split("_")
+    (root / "combined_3class_gt.csv").write_text(
+        f"smic,{subject[0]}0{subject[1:]},{subject[0]}0{subject[1:]}_{word}_{number},2\n"
+    )
+    first, *others = smic.sequences(root)
+    assert smic.emotion(first) == 3
+    for clip in others:
+        with pytest.raises(Unusable, match="no list names it"):
+            smic.emotion(clip)
+    (root / "combined_3class_gt.csv").write_text("a,b\n")
+    with pytest.raises(room.RoomError, match="class 0 to 2"):
+        smic.sequences(root)
+
+
+def no_zip(file: Path) -> None:
+    file.write_bytes(b"PK\3\4 not a spreadsheet")
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-500])
+
+
+def bomb(file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", bytes(60_000_000))
+
+
+def other_columns(file: Path) -> None:
+    sheet(file, ["who", "what"], [[1, 2]])
+
+
+def outside(file: Path) -> None:
+    sheet(file, ["Subject", "Filename", "OnsetFrame", "ApexFrame", "Estimated Emotion"], [[1, "../x", 1, 9, "fear"]])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (no_zip, "not a readable .xlsx"),
+        (cut_short, "not a readable .xlsx"),
+        (bomb, "it is too large"),
+        (other_columns, "no line names the columns"),
+        (outside, "line 2: names no subject and clip"),
+        (Path.unlink, "holds no CASME2-coding"),
+        (lambda file: shutil.rmtree(file.parent / "CASME2_RAW_selected"), "unpack the data set's frames"),
+        (lambda file: shutil.rmtree(file.parent), "no such folder"),
+    ],
+)
+def test_a_tree_that_is_no_casme2_is_one_sentence(
+    spoil: Callable[[Path], None], says: str, trees: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "ck/CASME2_RAW_selected").mkdir(parents=True)
+    file = Path(shutil.copy(trees / "casme2/CASME2-coding-20140508.xlsx", tmp_path / "ck"))
+    spoil(file)
+    with pytest.raises(room.RoomError, match=says):
+        casme2.sequences(tmp_path / "ck")
+
+
+@pytest.mark.parametrize("module", [samm, smic])
+def test_an_empty_folder_is_one_sentence(module: object, tmp_path: Path) -> None:
+    with pytest.raises(room.RoomError, match=f"^{tmp_path}: holds no "):
+        module.sequences(tmp_path)  # type: ignore[attr-defined]
+
+
+def test_every_data_set_is_known_everywhere() -> None:
+    assert list(DATASETS) == list(READERS) == list(get_args(panel.DatasetName))
+    for known in DATASETS.values():
+        assert list(known.emotions) == list(schema.EMOTIONS)[: len(known.emotions)]
+        assert not known.classes or list(known.classes) == list(known.emotions.values())
+
+
+@pytest.mark.parametrize("name", EMOTIONS)
+def test_counts_are_compared_with_the_published_ones(name: str) -> None:
+    known = DATASETS[name]
+    assert sum(DATASETS[each].classes["negative"] for each in EMOTIONS) == 250  # of MEGC's 442
+    assert sum(sum(DATASETS[each].classes.values()) for each in EMOTIONS) == 442
+    emotion = [code for code, word in known.emotions.items() for _ in range(known.classes[word])]
+    rows = pd.DataFrame({"emotion": emotion, "sequence": range(len(emotion))})
+    rows["subject"] = rows["fold"] = rows["sequence"] % 16
+    nothing = pd.DataFrame(columns=schema.REJECTED.schema.names)
+    said = facts.sentence(facts.facts(name, rows, pd.Index(rows["sequence"]), nothing, list(range(16))))
+    assert "3 of 3 emotions" in said
+    assert "class counts agree with the published ones" in said
+    assert "leave-one-subject-out" not in said
+    said = facts.sentence(facts.facts(name, rows.assign(fold=0)[1:], pd.Index([]), nothing, [0]))
+    assert "do NOT agree" in said
+    assert "NOT leave-one-subject-out: protocol.folds needs 16 folds" in said
+
+
+def test_three_classes_and_one_subject_a_fold_through_all_stages(
+    trees: Path, tmp_path: Path, simulated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in ("dvc.yaml", "data/dvc.yaml"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(finished_run.REPOSITORY / file, tmp_path / file)
+    write_params(tmp_path, dataset={"name": "casme2", "root": str(trees / "casme2")}, protocol={"folds": [0, 1, 2, 3]},
+                 machine={"workers": 1})  # fmt: skip
+    assert "7 of 8 sequences" in (said := finished_run.run(tmp_path, "ingest"))
+    assert "4 folds; set aside: 1 unlabelled; 8 sequences of 4 subjects, published: 247 of 26" in said
+    for stage in ("synthesize", "landmark", "featurize"):
+        finished_run.run(tmp_path, stage)
+    for fold in range(4):
+        for model in ("lmf", "dtagn"):
+            monkeypatch.setattr(sys, "argv", ["train", model, str(fold)])
+            finished_run.run(tmp_path, "train")
+            rows = parquet.read(tmp_path / f"results/predictions/{model}-{fold}.parquet", schema.PREDICTIONS)
+            probability = np.stack(list(rows["probability"]))
+            assert set(rows["predicted"]) <= {1, 2, 3}
+            assert (probability[:, 3:] == 0).all()
+            np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
+            assert rows["subject"].nunique() == 1
+    said = finished_run.run(tmp_path, "evaluate")
+    assert "7 of 7 sequences of 4 subjects, 3 of 3 emotions, 4 of 4 folds hold subjects" in said
+    assert "General is the micro-expression as filmed" in said
+    assert "leave-one-subject-out" not in said
+    table = pd.read_csv(tmp_path / "results/table.csv")
+    assert (table["total"] == 7).all()
+    assert table[["uf1", "uar"]].notna().all(axis=None)
+    confusion = pd.read_csv(tmp_path / "results/plots/confusion.csv")
+    assert confusion["actual"].value_counts().to_dict() == {"negative": 3, "positive": 2, "surprise": 2}
+    Repo.init(str(tmp_path), no_scm=True).close()
+    finished_run.run(tmp_path, "report")
+    page = (tmp_path / "results/report.html").read_text()
+    assert "filmed micro-expressions" in page
+    assert "simulated</b> faces in CK+'s layout" not in page
+    monkeypatch.chdir(tmp_path)
+    folder = simulated / "cohn-kanade-images/S001/001"
+    clip = np.stack([cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(folder.glob("*.png"))])
+    for probability in Predictor.load()(clip).probability.values():
+        assert probability.shape == (3,)
+        assert probability.sum() == pytest.approx(1, abs=1e-5)
