@@ -53,10 +53,20 @@ class Checkout:
 
     def run(self, *command: str) -> str:
         """Runs a python module in the checkout; returns what it printed."""
-        result = subprocess.run([sys.executable, "-m", *command], cwd=self.folder, capture_output=True, text=True,
-                                env=self.environment, timeout=500)  # fmt: skip
+        result = self._ended(*command)
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
         return result.stdout + result.stderr
+
+    def fails(self, *command: str) -> str:
+        """Runs a python module that must fail, and without a traceback; returns what it said."""
+        result = self._ended(*command)
+        assert result.returncode, result.stdout
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    def _ended(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", *command], cwd=self.folder, capture_output=True, text=True,
+                              env=self.environment, timeout=500)  # fmt: skip
 
     def repro(self, *targets: str) -> set[str]:
         """``dvc repro``, of everything or up to ``targets``; returns the stages that ran."""

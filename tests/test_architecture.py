@@ -57,10 +57,9 @@ def test_the_stages_package_itself_is_only_a_docstring() -> None:
 def test_a_stage_depends_on_exactly_the_code_it_runs(stage: PipelineStage) -> None:
     words = stage.cmd.split()
     assert words[:2] == ["python", "-m"]
-    folder = ROOT.joinpath(*words[2].split("."))
-    start = {folder / "__main__.py" if folder.is_dir() else folder.with_suffix(".py")}
+    start = {module_file(f"{words[2]}.__main__") or module_file(words[2]) or ROOT / words[2]}
     if words[2] == "stages.train":  # the model's file is imported by name
-        start.add(folder / f"{words[3]}.py")
+        start.add(ROOT / f"stages/train/{words[3]}.py")
     code = [Path(dep.fs_path) for dep in stage.deps if (ROOT / "stages") in Path(dep.fs_path).parents]
     covered = {file for path in code for file in ([path] if path.is_file() else path.rglob("*.py"))}
     needed = reached(start)

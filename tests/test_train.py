@@ -22,7 +22,7 @@ from stages.train.augment import MIRROR
 from stages.train.optimise import Schedule, Trainer
 from tests.conftest import ROOT, run_stage
 
-SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3, weight_decay=0.0)
+SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3)
 LMF = lmf.Config(
     width=0.0625, lstm_layers=1, lstm_size=16, dropout=0.0, steps=2, part=1.0, noise=0.0, schedule=SCHEDULE
 )
@@ -202,7 +202,7 @@ def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-
         values["faces"].append(faces.astype("uint8").tobytes())
         values["maps"].append(maps(change(points), 1e-3).tobytes())
     table = table.assign(**{name: column for name, column in values.items() if name in table})
-    schedule = Schedule(epochs=25, batch=8, learning_rate=3e-3, weight_decay=0.0)
+    schedule = Schedule(epochs=25, batch=8, learning_rate=1e-2)
     config = {
         lmf: replace(LMF, schedule=schedule),
         dtagn: replace(DTAGN, dtgn_epochs=25, joint_epochs=10, schedule=schedule),

@@ -25,7 +25,9 @@ def main() -> None:
     share, draws, seed = (room.params("evaluate")[key] for key in ("micro_share", "draws", "seed"))
     folds = room.params("protocol")["folds"]
     # Files of folds that params.yaml no longer names may lie about from an earlier protocol.
-    files = [file for fold in folds for file in sorted((RESULTS / "predictions").glob(f"*-{fold}.parquet"))]
+    kept = {str(fold) for fold in folds}
+    files = sorted((RESULTS / "predictions").glob("*.parquet"))
+    files = [file for file in files if "-" not in file.stem or file.stem.rpartition("-")[2] in kept]
     if not files:
         raise room.RoomError(f"{RESULTS / 'predictions'}: holds no predictions; run dvc repro train")
     columns = [name for name in PREDICTIONS.schema.names if name != "probability"]

@@ -144,7 +144,6 @@ class Schedule(Section):
     epochs: Count
     batch: Annotated[int, Field(ge=2, le=1_000_000)]
     learning_rate: Factor
-    weight_decay: Annotated[float, Field(ge=0, le=16)]
 
 
 class Lmf(Section):

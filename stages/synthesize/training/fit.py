@@ -5,7 +5,7 @@
 * It sees local contrast instead of brightness (``Config.contrast``), so that shading does not scale the comparison.
 * The motion of the triplets is known, and with it the filters of a cubic interpolation. Early in training the heads
   are also drawn towards those; the weight of this term falls to 0.
-* The optimiser is Muon (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024).
+* The optimiser is Muon.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import nn
 from stages.synthesize.separable import filter_torch
 from stages.synthesize.sepconv import Config, SepConv
 from stages.synthesize.training.warps import Triplets, Warps, triplets
+from stages.tables.muon import Muon
 
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1), (0, 0))
 """The shifts, in px down and right, at which the first layer compares the frames; two channels each."""
@@ -153,33 +154,3 @@ def _cubic(distance: torch.Tensor, a: float = -0.6) -> torch.Tensor:
     d = distance.abs()
     near, far = (a + 2) * d**3 - (a + 3) * d**2 + 1, a * (d**3 - 5 * d**2 + 8 * d - 4)
     return torch.where(d < 1, near, torch.where(d < 2, far, 0.0))
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum whose every step is made orthogonal, so that no direction of a layer outruns the others.
-
-    torch's own takes matrices only and works in bfloat16, which a processor without it computes eight times slower.
-    """
-
-    def __init__(self, weights: Iterable[nn.Parameter], lr: float, momentum: float = 0.9) -> None:
-        super().__init__(weights, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for weight in group["params"]:
-                mean = self.state[weight].setdefault("mean", torch.zeros_like(weight))
-                mean.lerp_(weight.grad, 1 - group["momentum"])
-                matrix = weight.grad.lerp(mean, group["momentum"]).flatten(1)  # Nesterov's look ahead
-                stretch = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-                weight.add_(_orthogonal(matrix).view_as(weight), alpha=-group["lr"] * stretch)
-
-
-def _orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """About the nearest orthogonal matrix: five Newton-Schulz iterations with Jordan's coefficients."""
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix) / (matrix.norm() + 1e-12)
-    for _ in range(5):
-        gram = x @ x.T
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x.T if tall else x
