@@ -34,6 +34,11 @@ INSTEAD = {
     "make predict CLIPS='my-clips holiday.mp4'": (
         "make -n -o .venv/.ready predict CLIPS='my-clips holiday.mp4'", "nobody has these clips"),
     "git commit -m 'The default run'": ("git commit --allow-empty -m 'The default run'", "it is committed already"),
+    "dvc exp run -S train.lmf.width=1 -S train.dtagn.width=1": (
+        "dvc repro --dry", "hours on a CPU; test_train has an epoch of each, among the slow tests"),
+    "python -m stages.transfer /path/to/CK+": ("python -m stages.transfer --help", "test_transfer runs it"),
+    "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
+    "python -m benchmarks.seeds 2017 2018 2019": ("python -m benchmarks.seeds --help", "minutes"),
     "dvc exp run -n parts -S train.dtagn.part=0.35": (
         "dvc exp run -n parts -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),
     "python -m flows.reproduce --workers 2": ("python -m flows.reproduce --help", "test_flows runs it"),
