@@ -98,8 +98,9 @@ def _seconds(table: pd.DataFrame, one: lmf.Config, two: dtagn.Config, device: to
     found: dict[str, float] = {}
 
     class Timed(Trainer):
-        def minimise(self, part: str, *rest: Any) -> None:  # type: ignore[override]
-            found[part] = seconds(lambda: super(Timed, self).minimise(part, *rest), device, 1)
+        def minimise(self, part: str, network: Any, parameters: Any, *rest: Any) -> None:
+            learning = list(parameters)
+            found[part] = seconds(lambda: super(Timed, self).minimise(part, network, learning, *rest), device, 1)
 
     lmf.fit(rows, one, Timed(device=device))
     dtagn.fit(rows, two, Timed(device=device))
@@ -124,9 +125,10 @@ def overhead(options: dict[str, Any], device: torch.device) -> tuple[float, floa
     times: list[float] = []
 
     class Timed(Trainer):
-        def minimise(self, *rest: Any) -> None:
+        def minimise(self, part: str, network: Any, parameters: Any, *rest: Any) -> None:
+            learning = list(parameters)
             for _ in range(5):  # by turns, so that both meet the same machine
-                times.append(seconds(lambda: super(Timed, self).minimise(*rest), device, 1))
+                times.append(seconds(lambda: super(Timed, self).minimise(part, network, learning, *rest), device, 1))
                 times.append(seconds(bare, device, 1))
 
     lmf.fit(table, config, Timed(device=device))

@@ -335,7 +335,8 @@ def test_the_support_vector_machine_learns_nothing_of_test_labels(folder: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("model", "least", "most"), [("lmf", 14.7e6, 18e6), ("dtagn", 2e6, 4e6)]  # of faces of 32 px, not 64
+    ("model", "least", "most"),
+    [("lmf", 14.7e6, 18e6), ("dtagn", 2e6, 4e6)],  # of faces of 32 px, not 64
 )
 def test_an_epoch_of_the_published_sizes(folder: Path, model: str, least: float, most: float) -> None:
     params = yaml.safe_load((folder / "params.yaml").read_text())
