@@ -93,7 +93,7 @@ def costs(width: float | None, options: dict[str, Any], device: torch.device) ->
     ]
 
 
-def _seconds(table: pd.DataFrame, one: lmf.Config, two: dtagn.Config, device: torch.device) -> dict[str, float]:
+def _seconds(rows: pd.DataFrame, one: lmf.Config, two: dtagn.Config, device: torch.device) -> dict[str, float]:
     """Seconds of one epoch of each network, by the training loop's own calls."""
     found: dict[str, float] = {}
 

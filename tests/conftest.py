@@ -22,7 +22,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "train": {
         "lmf": {"width": 0.0625, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0, "steps": 2,
                 "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
-        "dtagn": {"width": 0.0625, "dropout": 0.0, "dtgn_epochs": 1, "joint_epochs": 1,
+        "dtagn": {"width": 0.0625, "dropout": 0.0, "dtgn_epochs": 1, "joint_epochs": 2,
                   "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
     },
     "evaluate": {"draws": 20},

@@ -70,7 +70,7 @@ def test_a_line_of_dtagn_runs_its_folds_and_what_follows(reproduced: Checkout) -
         assert reproduced.repro() == {"train@dtagn-0", "train@dtagn-1", "evaluate", "report"}
     finally:
         file.write_text(text)
-    reproduced.repro()
+        reproduced.repro()
 
 
 def test_the_flow_gives_the_same_bytes_as_dvc_from_scratch(

@@ -1,4 +1,4 @@
-"""python -m stages.train.svm: the LMF maps -> predictions of a linear support vector machine, all folds at once.
+"""python -m stages.train.svm [FOLD]: the LMF maps -> predictions of a linear support vector machine, of all folds.
 
 The plain row of the table (not in the poster). It sees the mean of a sequence's maps, the upper triangle of which holds
 all there is, of whole sequences only.
@@ -6,6 +6,7 @@ all there is, of whole sequences only.
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,10 @@ def predict(train: pd.DataFrame, test: pd.DataFrame, config: Config) -> NDArray[
 
 
 def main() -> None:
-    config, folds = Config(**room.params("train")["svm"]), room.params("protocol")["folds"]
+    parser = argparse.ArgumentParser(prog="python -m stages.train.svm", description=__doc__)
+    parser.add_argument("fold", type=int, nargs="*", help="only these folds")
+    folds = parser.parse_args().fold or room.params("protocol")["folds"]
+    config = Config(**room.params("train")["svm"])
     rows = parquet.read(FEATURES / "lmf.parquet", schema.LMF)
     found = []
     for fold in room.progress(folds, "svm", len(folds)):
