@@ -280,6 +280,7 @@ def test_after_any_kill_the_next_run_has_the_same_bytes(
     assert checkout.repro() == set()
 
 
+@pytest.mark.slow
 def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> None:
     checkout.repro()
     lock = checkout.folder / "dvc.lock"
