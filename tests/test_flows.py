@@ -333,7 +333,7 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
     assert f"{address}  is running already." in checkout.run("flows.ui", "--port", str(port))
     with browser.Page(tmp_path) as page:
         start_from_form(page, address, "evaluate.micro_share", "0.625")
-        page.until("document.body.innerText.includes('Finished in state Completed(')", 120)
+        page.until("document.body.innerText.includes('Finished in state Completed(')", 300)
         page.click("*", "Artifacts")
         page.click("*", "table")
         text = page.until("document.querySelector('table') && document.body.innerText")
