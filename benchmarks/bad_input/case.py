@@ -125,3 +125,15 @@ def attempt(run: Callable[[Case, random.Random], str | None], case: Case, seed: 
     count.hangs += kind == "hang"
     count.wrong += kind == "wrong"
     count.lost += kind == "lost"
+
+
+def verdict(case: Case, read: Callable[[], Any], truth: Any) -> str | None:
+    """What is wrong with how ``read`` takes the spoilt file, of which ``truth`` was read before; None if nothing is."""
+    try:
+        found = read()
+    except room.RoomError as why:
+        sentence(why)
+        return None if REFUSED in case.allowed else f"wrong: refused: {why}"
+    if found != truth:
+        return "wrong: other values were read"
+    return None if SAME in case.allowed else "wrong: it was read"

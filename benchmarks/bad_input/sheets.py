@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bad_input.case import REFUSED, SAME, Case, flip, replaced, rewritten, sentence
-from stages.tables import room
+from benchmarks.bad_input.case import REFUSED, SAME, Case, flip, replaced, rewritten, verdict
 
 
 def _inside(rng: random.Random, file: Path) -> None:
@@ -96,11 +95,4 @@ class Sheets:
         self.file.unlink(missing_ok=True)
         self.file.write_bytes(self.content)
         case.spoil(rng, self.file)
-        try:
-            found = self.read(self.scratch)
-        except room.RoomError as why:
-            sentence(why)
-            return None if REFUSED in case.allowed else f"wrong: refused: {why}"
-        if found != self.truth:
-            return "wrong: other values were read"
-        return None if SAME in case.allowed else "wrong: it was read"
+        return verdict(case, lambda: self.read(self.scratch), self.truth)

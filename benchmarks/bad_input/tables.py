@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.bad_input.case import REFUSED, SAME, Case, flip, replaced, rewritten, sentence
-from stages.tables import parquet, room, schema
+from benchmarks.bad_input.case import REFUSED, SAME, Case, flip, replaced, rewritten, verdict
+from stages.tables import parquet, schema
 
 
 def _table(change: Callable[[pa.Table], pa.Table], **options: Any) -> Callable[[random.Random, Path], None]:
@@ -89,14 +89,7 @@ class Tables:
         self.scratch.mkdir()
         self.file.write_bytes(self.content)
         case.spoil(rng, self.file)
-        try:
-            found = self._read()
-        except room.RoomError as why:
-            sentence(why)
-            return None if REFUSED in case.allowed else f"wrong: refused: {why}"
-        if found != self.truth:
-            return "wrong: other values were read"
-        return None if SAME in case.allowed else "wrong: it was read"
+        return verdict(case, self._read, self.truth)
 
 
 def _plain(frame: pd.DataFrame) -> list[Any]:
