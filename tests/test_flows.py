@@ -299,6 +299,8 @@ def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> No
 FIELD = """[...document.querySelectorAll(".schema-form-property")]
     .filter(it => it.innerText.startsWith("%s")).at(-1)?.querySelector("input")"""
 
+STATE = "document.querySelector('.page-heading')?.parentElement.innerText.includes('%s')"
+
 
 def open_port() -> int:
     with socket.socket() as trial:
@@ -333,7 +335,7 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
     assert f"{address}  is running already." in checkout.run("flows.ui", "--port", str(port))
     with browser.Page(tmp_path) as page:
         start_from_form(page, address, "evaluate.micro_share", "0.625")
-        page.until("document.body.innerText.includes('Finished in state Completed(')", 300)
+        page.until(STATE % "Completed", 300)  # its log is drawn in part: the rest comes when one scrolls
         page.click("*", "Artifacts")
         page.click("*", "table")
         text = page.until("document.querySelector('table') && document.body.innerText")
@@ -345,7 +347,7 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
         ui.until("> python -m stages.train dtagn")
         page.click("button", "Cancel")
         page.click("button", "Confirm")
-        page.until("document.querySelector('.page-heading').parentElement.innerText.includes('Cancelled')", 90)
+        page.until(STATE % "Cancelled", 90)
     assert not any("stages.train" in " ".join(process.cmdline()) for process in within(checkout.folder))
     assert ui.end(signal.SIGINT) == 0
     assert gone(checkout.folder)
