@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
                   "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
     },
     "evaluate": {"draws": 20},
+    "machine": {"workers": 1},  # its rooms then start no processes, which take longer than the work
 }  # fmt: skip
 """params.yaml of a run that takes seconds: everything real, everything small."""
 

@@ -77,6 +77,7 @@ def test_the_flow_gives_the_same_bytes_as_dvc_from_scratch(
     reproduced: Checkout, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     checkout = Checkout(tmp_path_factory.mktemp("flow"))
+    checkout.params(machine={"workers": 2})  # which no byte depends on either
     said = checkout.run("flows.reproduce", "--workers", "2")
     assert "Joint framework" in said
     ours, theirs = checkout.results(), reproduced.results()
