@@ -1,6 +1,6 @@
-"""What the networks cost: parameters, multiply-adds and seconds an epoch; and what the training loop adds to them.
+"""What the networks of each profile cost, in parameters, multiply-adds and seconds; what the training loop adds to it.
 
-    python -m benchmarks.training                    # the widths of params.yaml, and the published ones (`width: 1`)
+    python -m benchmarks.training
     python -m benchmarks.training --device cuda
 
 On random sequences, as many as nine folds of the default data set. Writes training.md beside this file.
@@ -65,16 +65,19 @@ def seconds(function: Callable[[], Any], device: torch.device, repeats: int) -> 
     return min(times[1:])
 
 
-def costs(width: float | None, options: dict[str, Any], device: torch.device) -> list[dict[str, Any]]:
-    """A row for each network at ``width``, or at the width of params.yaml."""
+def brief(options: dict[str, Any], profile: str) -> tuple[lmf.Config, dtagn.Config]:
+    """The networks of a profile, each of whose parts learns for one epoch."""
+    options = options | {"profile": profile}
+    one, two = configured(lmf.Config, options, "lmf"), configured(dtagn.Config, options, "dtagn")
+    return (replace(one, schedule=replace(one.schedule, epochs=1)),
+            replace(two, schedule=replace(two.schedule, epochs=1), dtgn_epochs=1, joint_epochs=1))  # fmt: skip
+
+
+def costs(profile: str, options: dict[str, Any], device: torch.device) -> list[dict[str, Any]]:
+    """A row for each network of a profile."""
     size = room.params("featurize")["dtagn_size"]
     table = rows(size)
-    once = {"schedule": options["lmf"]["schedule"] | {"epochs": 1}}
-    one = configured(lmf.Config, options["lmf"] | once)
-    once = {"schedule": options["dtagn"]["schedule"] | {"epochs": 1}, "dtgn_epochs": 1, "joint_epochs": 1}
-    two = configured(dtagn.Config, options["dtagn"] | once)
-    if width:
-        one, two = replace(one, width=width), replace(two, width=width)
+    one, two = brief(options, profile)
     inputs = {
         "LMF-FER": (lmf.LmfFer(one), torch.zeros(1, MAPS, 68, 68, dtype=torch.uint8)),
         "DTAN": (dtagn.Dtan(two, size), torch.zeros(1, two.frames, size, size)),
@@ -84,7 +87,8 @@ def costs(width: float | None, options: dict[str, Any], device: torch.device) ->
     return [
         {
             "network": name,
-            "width": width or (one.width if name == "LMF-FER" else two.width),
+            "profile": profile,
+            "width": one.width if name == "LMF-FER" else two.width,
             "parameters": f"{sum(value.numel() for value in network.parameters()):,}",
             "million multiply-adds a sequence": f"{multiply_adds(network, data) / 1e6:,.1f}",
             "s an epoch": f"{epochs[name]:.2f}",
@@ -109,8 +113,7 @@ def _seconds(rows: pd.DataFrame, one: lmf.Config, two: dtagn.Config, device: tor
 
 def overhead(options: dict[str, Any], device: torch.device) -> tuple[float, float]:
     """Sequences a second of LMF-FER: through the training loop, and forward and backward on one resident batch."""
-    section = options["lmf"]
-    config = configured(lmf.Config, section | {"schedule": section["schedule"] | {"epochs": 1}})
+    config, _ = brief(options, "default")
     table = rows(8)
     batch = config.schedule.batch
     network = lmf.LmfFer(config).to(device).train()
@@ -143,7 +146,7 @@ def main() -> None:
     device, options = torch.device(parser.parse_args().device), room.params("train")
     torch.set_num_threads(options["threads"])
     loop, bare = overhead(options, device)
-    table = pd.DataFrame([*costs(None, options, device), *costs(1.0, options, device)])
+    table = pd.DataFrame([*costs("default", options, device), *costs("paper", options, device)])
     text = f"""{table.to_markdown(index=False)}
 
 On {device}, {options["threads"]} thread(s), {SEQUENCES} sequences an epoch.

@@ -53,14 +53,15 @@ class Changes(BaseModel):
         "landmark.method", "How the 68 points are found"
     )
     seed: int | None = _line("train.seed", "Each model and fold derives its own from it")
-    lmf_width: float | None = _line("train.lmf.width", "Multiplies VGG16's channels; 1 is published", gt=0)
+    profile: Literal["default", "paper"] | None = _line(
+        "train.profile", "default: narrow networks for a CPU; paper: the published widths, for a GPU"
+    )
     lmf_epochs: int | None = _line("train.lmf.schedule.epochs", "Epochs of LMF-FER", ge=1)
-    dtagn_width: float | None = _line("train.dtagn.width", "Multiplies DTAN's filters and units; 1 is published", gt=0)
     dtagn_epochs: int | None = _line("train.dtagn.schedule.epochs", "Epochs of DTAN", ge=1)
     micro_share: float | None = _line("evaluate.micro_share", "Chance that a mixed sequence is micro", ge=0, le=1)
 
     def overrides(self) -> list[str]:
-        """The changes as ``dvc exp run -S`` takes them: train.lmf.width=0.125."""
+        """The changes as ``dvc exp run -S`` takes them: train.seed=2018."""
         given = self.model_dump(exclude_none=True)
         return [f"{type(self).model_fields[field].title}={json.dumps(value, ensure_ascii=False)}"
                 for field, value in given.items()]  # fmt: skip

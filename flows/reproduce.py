@@ -19,7 +19,7 @@ from flows import home
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m flows.reproduce", description=__doc__)
     parser.add_argument("-S", dest="overrides", metavar="key=value", action="append", default=[],
-                        help="first change a line of params.yaml: -S train.lmf.width=0.125")  # fmt: skip
+                        help="first change a line of params.yaml: -S train.profile=paper")  # fmt: skip
     parser.add_argument("--workers", type=int, default=0,
                         help="stages side by side; 0 is as many as there are cores for")  # fmt: skip
     arguments = parser.parse_args()

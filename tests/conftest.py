@@ -20,9 +20,9 @@ SMALL: dict[str, dict[str, Any]] = {
         "sepconv": {"network": {"width": 2, "widest": 4, "taps": 5}, "schedule": {"steps": 2, "batch": 2}},
     },
     "train": {
-        "lmf": {"width": 0.0625, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0, "steps": 2,
+        "lmf": {"width": {"default": 0.0625}, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0, "steps": 2,
                 "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
-        "dtagn": {"width": 0.0625, "dropout": 0.0, "dtgn_epochs": 1, "joint_epochs": 2,
+        "dtagn": {"width": {"default": 0.0625}, "dropout": 0.0, "dtgn_epochs": 1, "joint_epochs": 2,
                   "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
     },
     "evaluate": {"draws": 20},

@@ -107,7 +107,7 @@ def write(
     for stage, seconds in (("ingest", 61.4), ("train@lmf-0", 10.0), ("train@lmf-1", 12.5)):
         file = root / room.time_file(stage)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"started": 1500000000, "seconds": seconds}))
+        file.write_text(json.dumps({"started": 1500000000, "seconds": seconds, "memory": 250_000_000}))
     everything = yaml.safe_load((root / "params.yaml").read_text())
     everything["dataset"] = {"name": dataset, "root": f"data/raw/{dataset}"}
     everything["protocol"]["folds"] = list(range(folds))

@@ -148,20 +148,20 @@ def test_overrides_change_their_lines_and_no_other(tmp_path: Path) -> None:
     file.write_text(text)
     odd = """a b/"c"=d, (x) 'é'"""
     changes = Changes(root=odd, folds=[0, 1])
-    said = parameters.apply([*changes.overrides(), "train.lmf.width=0.125", "evaluate.draws=1000"], file)
+    said = parameters.apply([*changes.overrides(), "train.lmf.width.default=0.125", "evaluate.draws=1000"], file)
     assert said == [f"{file}: dataset.root: data/raw/simulated -> {odd}",
                     f"{file}: protocol.folds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] -> [0, 1]",
-                    f"{file}: train.lmf.width: 0.0625 -> 0.125"]  # fmt: skip
+                    f"{file}: train.lmf.width.default: 0.0625 -> 0.125"]  # fmt: skip
     assert parameters.value("dataset.root", file) == odd
     before, after = text.splitlines(), file.read_text().splitlines()
     assert len(before) == len(after)
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-    assert [old.split(":")[0].strip() for old, _ in changed] == ["root", "folds", "width"]
+    assert [old.split(":")[0].strip() for old, _ in changed] == ["root", "folds", "default"]
     assert all(old.split("#")[1] == new.split("#")[1] for old, new in changed), "comments stay"
 
 
 @pytest.mark.parametrize("wrong", ["no.such=1", "train.lmf.wdith=1", "+new.line=1", "~train.seed", "train.lmf=3", "x",
-                                   "train.lmf.width=1,2"])  # fmt: skip
+                                   "train.seed=1,2"])  # fmt: skip
 def test_an_override_that_params_yaml_cannot_take_is_one_sentence(tmp_path: Path, wrong: str) -> None:
     file = tmp_path / "params.yaml"
     file.write_text((ROOT / "params.yaml").read_text())

@@ -174,3 +174,11 @@ def test_a_stage_says_it_before_it_does_anything(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"error: params.yaml, line {number}: landmark.enlarg is no parameter;")
     assert "did you mean enlarge?" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("nonsense", 2)])
+def test_a_stage_that_is_asked_something_does_nothing(tmp_path: Path, argument: str, status: int) -> None:
+    done = run_stage(tmp_path, "ingest", argument)
+    assert done.returncode == status
+    assert (done.stdout + done.stderr).startswith("usage: python -m stages.ingest [-h]")
+    assert not list(tmp_path.iterdir())

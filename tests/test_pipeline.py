@@ -23,7 +23,7 @@ def test_the_first_run_ran_every_stage(finished: Path) -> None:
     assert set((finished / ".ran").read_text().split()) == train | rest
     times = {file.stem: json.loads(file.read_text()) for file in (finished / "results/times").iterdir()}
     assert set(times) == {name.rpartition(":")[2] for name in train | rest}
-    assert all(0 < time["seconds"] < 500 for time in times.values())
+    assert all(0 < time["seconds"] < 500 and 5e7 < time["memory"] < 3e9 for time in times.values())
 
 
 def test_the_table_counts_every_sequence(reproduced: Checkout) -> None:

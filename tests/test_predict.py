@@ -35,8 +35,8 @@ def project(tmp_path: Path) -> Path:
     models.mkdir(parents=True)
     torch.manual_seed(0)
     for fold in (0, 1):
-        one = lmf.LmfFer(configured(lmf.Config, train["lmf"]))
-        two = dtagn.Dtagn(configured(dtagn.Config, train["dtagn"]), 64)
+        one = lmf.LmfFer(configured(lmf.Config, train, "lmf"))
+        two = dtagn.Dtagn(configured(dtagn.Config, train, "dtagn"), 64)
         weights = {name: value.contiguous() for name, value in one.state_dict().items()}
         save_file(weights if fold == 0 else {}, models / f"lmf-{fold}.safetensors")
         save_file(two.state_dict(), models / f"dtagn-{fold}.safetensors")

@@ -34,7 +34,7 @@ INSTEAD = {
     "make predict CLIPS='my-clips holiday.mp4'": (
         "make -n -o .venv/.ready predict CLIPS='my-clips holiday.mp4'", "nobody has these clips"),
     "git commit -m 'The default run'": ("git commit --allow-empty -m 'The default run'", "it is committed already"),
-    "dvc exp run -S train.lmf.width=1 -S train.dtagn.width=1": (
+    "dvc exp run -S train.profile=paper": (
         "dvc repro --dry", "hours on a CPU; test_train has an epoch of each, among the slow tests"),
     "python -m stages.transfer /path/to/CK+": ("python -m stages.transfer --help", "test_transfer runs it"),
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
@@ -50,7 +50,7 @@ INSTEAD = {
     "git clone <this repository>": ("git --version", "a clone is what the reader has"),
     "cd lmf-fer": ("true", "a clone is what the reader has"),
     "python -m flows.reproduce": ("python -m flows.reproduce --help", "test_flows runs it"),
-    "python -m flows.reproduce -S train.lmf.width=0.125": ("python -m flows.reproduce --help", "test_flows runs it"),
+    "python -m flows.reproduce -S train.seed=2018": ("python -m flows.reproduce --help", "test_flows runs it"),
     "make ui": ("make -n -o .venv/.ready ui", "stays; test_flows opens the page"),
     "make ui PORT=4300": ("make -n -o .venv/.ready ui PORT=4300", "stays"),
     "source .venv/bin/activate": ("true", "make makes it"),

@@ -117,10 +117,10 @@ def test_page_says_what_evaluate_found(results: Path) -> None:
     assert "S012/001 (synthesize): frame 3 shows no face" in words
 
 
-def test_page_says_how_long_stages_took(results: Path) -> None:
+def test_page_says_what_stages_took(results: Path) -> None:
     words = Page(results / "report.html").words()
-    assert "ingest 1 1 min 01 s 1 min 01 s 2017-07-14 02:40" in words
-    assert "train lmf 10 22.5 s of 2 runs 12.5 s 2017-07-14 02:40" in words
+    assert "ingest 1 1 min 01 s 1 min 01 s 0.25 GB 2017-07-14 02:40" in words
+    assert "train lmf 10 22.5 s of 2 runs 12.5 s 0.25 GB 2017-07-14 02:40" in words
     assert "landmark 1 not recorded featurize 1 not recorded" in words
     assert re.search(r"all \d+ 1 min 24 s", words)
 

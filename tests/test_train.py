@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -340,7 +341,7 @@ def test_the_support_vector_machine_learns_nothing_of_test_labels(folder: Path) 
 )
 def test_an_epoch_of_the_published_sizes(folder: Path, model: str, least: float, most: float) -> None:
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["train"][model] |= {"width": 1}
+    params["train"] |= {"profile": "paper"}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     done = run_stage(folder, "train", model, "0")
     assert done.returncode == 0, done.stderr
@@ -348,6 +349,18 @@ def test_an_epoch_of_the_published_sizes(folder: Path, model: str, least: float,
         assert json.loads(file.metadata()["about"])["config"]["width"] == 1
         values = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
     assert least < values < most
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_network_learns_the_same() -> None:
+    for model, config, table in zip((lmf, dtagn), (LMF, DTAGN), rows(), strict=True):
+        answers = []
+        for compiled in (False, True):
+            torch.manual_seed(0)
+            answers.append(model.predict(model.fit(table, config, Trainer(compile=compiled)), table))
+        for method, expected in answers[0].items():
+            torch.testing.assert_close(answers[1][method], expected, rtol=0, atol=1e-3)
 
 
 def test_a_fold_without_subjects_gives_an_empty_table(folder: Path) -> None:

@@ -42,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    room.run(main)
+    room.run(main, __doc__)

@@ -25,7 +25,7 @@ def load(folder: Path) -> dict[str, list[Any]]:
     size = room.params("featurize")["dtagn_size"]
     found: dict[str, list[Any]] = {}
     for name, model in MODELS.items():
-        config = configured(model.Config, options[name])
+        config = configured(model.Config, options, name)
         files = [folder / f"{name}-{fold}.safetensors" for fold in room.params("protocol")["folds"]]
         found[name] = []
         for file in files:

@@ -1,4 +1,4 @@
-"""How long the stages took, as a table: one row for all folds of a model."""
+"""How long the stages took, and how much memory, as a table: one row for all folds of a model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ ITSELF = "report"
 
 
 class Time(NamedTuple):
-    """When a stage last started, seconds since 1970, and how many seconds it took."""
+    """When a stage last started, seconds since 1970, how many seconds it took, and its largest process, bytes."""
 
     started: float
     seconds: float
+    memory: int = 0  # files of earlier versions lack it
 
 
 class Row(NamedTuple):
-    """``recorded`` of ``stages`` have a time; ``seconds`` is their sum, ``started`` the first one's, if any."""
+    """``recorded`` of ``stages`` have a time; ``seconds`` is their sum, ``started`` the first one's, if any.
+
+    ``gigabytes`` is the largest process of all.
+    """
 
     name: str
     stages: int
@@ -30,6 +34,7 @@ class Row(NamedTuple):
     seconds: float
     longest: float
     started: str | None
+    gigabytes: float
 
 
 def rows(stages: Mapping[str, Stage], times: Mapping[str, Time]) -> list[Row]:
@@ -42,5 +47,6 @@ def rows(stages: Mapping[str, Stage], times: Mapping[str, Time]) -> list[Row]:
         first = min((time.started for time in own), default=None)
         started = None if first is None else datetime.fromtimestamp(first, UTC).strftime("%Y-%m-%d %H:%M")
         if name != ITSELF:
-            found.append(Row(name, len(members), len(own), sum(seconds), max(seconds, default=0.0), started))
+            gigabytes = max((time.memory for time in own), default=0) / 1e9
+            found.append(Row(name, len(members), len(own), sum(seconds), max(seconds, default=0.0), started, gigabytes))
     return found

@@ -146,8 +146,13 @@ class Schedule(Section):
     learning_rate: Factor
 
 
+class Width(Section):
+    default: Factor
+    paper: Factor
+
+
 class Lmf(Section):
-    width: Factor
+    width: Width
     lstm_layers: Annotated[int, Field(ge=1, le=100)]
     lstm_size: Annotated[int, Field(ge=1, le=100_000)]
     dropout: Dropout
@@ -161,7 +166,7 @@ class Dtagn(Section):
     frames: Annotated[int, Field(ge=2, le=1000)]
     part: Part
     noise: Error
-    width: Factor
+    width: Width
     dropout: Dropout
     dtgn_epochs: Count
     magnify: Factor
@@ -174,6 +179,8 @@ class Svm(Section):
 
 
 class Train(Section):
+    profile: Literal["default", "paper"]
+    compile: bool
     threads: Annotated[int, Field(ge=1, le=1024)]
     seed: Seed
     lmf: Lmf

@@ -5,11 +5,13 @@ A room's ``__main__.py`` calls ``run(main)``; inside, ``params``, ``each`` and `
 
 from __future__ import annotations
 
+import argparse
 import errno
 import fcntl
 import glob
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import get_reusable_executor
 from tqdm import tqdm
 
 if TYPE_CHECKING:
@@ -31,32 +34,42 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, e
               errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)  # fmt: skip
 """What a full or read-only disk, or something in the way, says."""
 TIMES = Path("results/times")
-"""How long each stage took when DVC last ran it: for people, so no stage depends on it and DVC does not track it."""
+"""What each stage took when DVC last ran it: for people, so no stage depends on it and DVC does not track it."""
 
 
 class RoomError(Exception):
     """A failure that its reader can mend. The message is one sentence: what was wrong, where, and what to do."""
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], None], about: str | None = None) -> None:
     """Runs a room's ``main``. A RoomError becomes one line on stderr and exit status 1, never a traceback.
 
-    Where DVC runs it, its time is left in TIMES.
+    A room that takes no arguments says what it is ``about``, which --help then prints. Where DVC runs it, what it took
+    is left in TIMES.
     """
     start, stage = time.time(), os.environ.get("DVC_STAGE")
+    if about is not None:
+        argparse.ArgumentParser(prog=f"python -m {sys.modules['__main__'].__package__}", description=about).parse_args()
     try:
         main()
         if stage:
+            took = {"started": int(start), "seconds": round(time.time() - start, 2), "memory": _memory()}
             with suppress(RoomError), renamed(time_file(stage)) as file:  # a full disk: not worth a finished stage
-                file.write_text(json.dumps({"started": int(start), "seconds": round(time.time() - start, 2)}) + "\n")
+                file.write_text(json.dumps(took) + "\n")
     except RoomError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
+def _memory() -> int:
+    """Most memory that this process, or one of those that it started and that have ended, ever held, bytes."""
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return most if sys.platform == "darwin" else 1024 * most
+
+
 def time_file(stage: str) -> Path:
-    """Where the time of a stage is, by DVC's address of it: ``data/dvc.yaml:simulate`` or ``train@lmf-0``."""
+    """Where that of a stage is, by DVC's address of it: ``data/dvc.yaml:simulate`` or ``train@lmf-0``."""
     return TIMES / f"{stage.rpartition(':')[2]}.json"
 
 
@@ -96,6 +109,8 @@ def each(
     else:
         results = Parallel(n_jobs=processes, return_as="generator")(delayed(function)(item) for item in items)
     yield from progress(results, label, total=len(items))
+    if not scheduler and processes > 1:
+        get_reusable_executor().shutdown()  # joblib would keep its processes, and their memory, for a next call
 
 
 def progress(items: Iterable[Item], label: str, total: int | None = None) -> Iterable[Item]:

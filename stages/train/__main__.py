@@ -30,15 +30,17 @@ def main() -> None:
     arguments = parser.parse_args()
     options, name = room.params("train"), f"{arguments.model}-{arguments.fold}"
     model = importlib.import_module(f"stages.train.{arguments.model}")
-    config = configured(model.Config, options[arguments.model])
+    config = configured(model.Config, options, arguments.model)
     table = FEATURES / f"{model.TABLE.name}.parquet"
     rows = parquet.read(table, model.TABLE)
     test = rows[rows["fold"] == arguments.fold]
     train = rows[(rows["fold"] != arguments.fold) & (rows["set"] == schema.GENERAL)]
     code = _digest(*(Path(__file__).with_name(f"{part}.py") for part in (*PARTS, arguments.model)))
+    device = room.device()
     about = json.dumps({"name": name, "config": asdict(config), "seed": options["seed"], "code": code})
-    trainer = Trainer(name, room.device(), OUT / f"models/{name}.checkpoint",
-                      json.dumps([about, _digest(table), options["threads"], torch.__version__]))  # fmt: skip
+    key = json.dumps([about, _digest(table), options["threads"], torch.__version__])
+    compiled = options["compile"] and device.type == "cuda"
+    trainer = Trainer(name, device, OUT / f"models/{name}.checkpoint", key, compiled)
     answered, weights = [], {}
     if len(test):
         _settle(options["threads"], f"{options['seed']} {name}")

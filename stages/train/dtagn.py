@@ -154,6 +154,8 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> Dtagn:
     faces, points, frames = (data.to(device) for data in inputs(rows))
     truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
     network = Dtagn(config, faces.shape[2]).to(device).train()
+    for one in network.children() if trainer.compile else ():
+        one.compile()
     angles = torch.deg2rad(torch.tensor(ANGLES, device=device))
 
     def drawn(count: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -76,6 +76,8 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
     """
     device = trainer.device
     network = LmfFer(config).to(device).train()
+    if trainer.compile:
+        network.compile()
     points, frames = (data.to(device) for data in padded(rows["points"], "float32", (schema.POINTS, 2)))
     truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
 

@@ -28,10 +28,11 @@ class Schedule:
     clip: float = 1.0  # largest norm of the gradient
 
 
-def configured(config: Callable[..., Config], section: dict[str, Any]) -> Config:
-    """A model's ``Config`` from its section of params.yaml."""
-    schedule = {"schedule": Schedule(**section["schedule"])} if "schedule" in section else {}
-    return config(**section | schedule)
+def configured(config: Callable[..., Config], train: dict[str, Any], model: str) -> Config:
+    """A network's ``Config`` from params.yaml's section ``train``, of the width of its profile."""
+    section = train[model]
+    chosen = {"width": section["width"][train["profile"]], "schedule": Schedule(**section["schedule"])}
+    return config(**section | chosen)
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Trainer:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     checkpoint: Path | None = None
     key: str = ""  # names what is trained on what: another key's checkpoint is of no use
+    compile: bool = False  # whether networks are to be compiled before they learn
     pause: float = 60.0
     history: dict[str, list[float]] = field(default_factory=dict)  # mean loss of every epoch, by part
 
