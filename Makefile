@@ -46,9 +46,11 @@ clean: ## Remove everything that can be made again (environment, data, results, 
 	    .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
+# setuptools comes first and builds whatever is built: an isolated build would fetch one that nothing pins or verifies.
 $(READY): pyproject.toml constraints.txt assets.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json -e '.[dev]'
+	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s)-build.json setuptools
+	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e '.[dev]'
 	$(BIN)/pip install --quiet --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
 	@touch $@

@@ -83,15 +83,14 @@ def model() -> Iterator[tuple[str, str]]:
 
 def data() -> Iterator[tuple[str, str]]:
     """The data set that params.yaml names, without its pictures, and the results of the last run."""
-    from stages.ingest.readers import READERS
-    from stages.ingest.sequence import Sequence, Unusable
+    from stages.ingest.sequence import Sequence, Unusable, reader
     from stages.tables import panel
     from stages.tables.datasets import DATASETS
     from stages.tables.room import RoomError
 
     def labelled(sequence: Sequence) -> bool:
         try:
-            return bool(READERS[name].emotion(sequence))
+            return bool(reader(name).emotion(sequence))
         except Unusable:
             return False
 
@@ -103,7 +102,7 @@ def data() -> Iterator[tuple[str, str]]:
     yield GOOD, "params.yaml is valid"
     name, root = values["dataset"]["name"], ROOT / values["dataset"]["root"]
     try:
-        sequences = READERS[name].sequences(root)
+        sequences = reader(name).sequences(root)
     except RoomError as why:
         simulated = name == "simulated" and not root.exists()
         yield (NOTE, f"{root}: no data set there yet; make reproduce simulates it") if simulated else (BAD, str(why))

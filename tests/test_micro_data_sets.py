@@ -17,8 +17,7 @@ from PIL import Image
 
 from stages.evaluate import facts
 from stages.ingest import casme2, faces, samm, smic
-from stages.ingest.readers import READERS
-from stages.ingest.sequence import Unusable
+from stages.ingest.sequence import Unusable, reader
 from stages.predict.predictor import Predictor
 from stages.tables import panel, parquet, room, schema
 from stages.tables.datasets import DATASETS
@@ -82,24 +81,24 @@ def trees(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", EMOTIONS)
 def test_a_clip_runs_from_onset_to_apex_and_has_one_of_three_classes(name: str, trees: Path, simulated: Path) -> None:
-    reader, names = READERS[name], DATASETS[name].emotions
-    found = reader.sequences(trees / name)
+    source, names = reader(name), DATASETS[name].emotions
+    found = source.sequences(trees / name)
     assert len(found) == 8
     assert len({clip.subject for clip in found}) == 4
     originals = sorted((simulated / "cohn-kanade-images").glob("*/*"))
     by_number = sorted(found, key=lambda clip: clip.session.split("_")[-1])
     for clip, wanted, folder in zip(by_number, CLASSES, originals, strict=True):
         length = len(list(folder.glob("*.png")))
-        files = reader.frames(clip)
+        files = source.frames(clip)
         assert len(files) == (length + 1 if name == "smic" else length)  # SMIC: the middle of there and back
         assert [int("".join(filter(str.isdecimal, file.stem))[-2:]) for file in files] == list(
             range(FIRST, FIRST + len(files))
         )
         if wanted is None and name != "smic":
             with pytest.raises(Unusable, match="only negative, positive, surprise"):
-                reader.emotion(clip)
+                source.emotion(clip)
         else:
-            assert names[reader.emotion(clip)] == (wanted or "negative")
+            assert names[source.emotion(clip)] == (wanted or "negative")
         grey = faces.read_grey(files[0])
         original = cv2.imread(str(sorted(folder.glob("*.png"))[0]), cv2.IMREAD_GRAYSCALE)
         assert np.abs(grey.astype(int) - original).mean() < (0.01 if name == "smic" else 2)
@@ -108,22 +107,22 @@ def test_a_clip_runs_from_onset_to_apex_and_has_one_of_three_classes(name: str, 
 @pytest.mark.parametrize("name", ["casme2", "samm"])
 def test_what_the_spreadsheet_leaves_open_is_set_aside(name: str, trees: Path, tmp_path: Path) -> None:
     root = shutil.copytree(trees / name, tmp_path / name)
-    one, two, three, *_ = READERS[name].sequences(root)
+    one, two, three, *_ = reader(name).sequences(root)
     (one.folder.parent / "unheard of").mkdir()
     next(two.folder.glob(f"*{FIRST + 1}.jpg")).unlink()
     shutil.rmtree(three.folder)
-    clips = {clip.session: clip for clip in READERS[name].sequences(root)}
+    clips = {clip.session: clip for clip in reader(name).sequences(root)}
     assert len(clips) == 9
     with pytest.raises(Unusable, match="no list names it"):
-        READERS[name].emotion(clips["unheard of"])
+        reader(name).emotion(clips["unheard of"])
     for session, says in ((two.session, f"frames {FIRST + 1} are missing"), (three.session, "no such folder")):
         with pytest.raises(Unusable, match=says):
-            READERS[name].frames(clips[session])
+            reader(name).frames(clips[session])
     for onset, apex, says in ((46, "/", "apex /"), (50, 47, "both are needed"), (46, 99, "holds no frame 99"),
                               (46, 47, "2 frames"), (None, -1, "onset None")):  # fmt: skip
         clip = type(one)(one.subject, one.session, one.folder, "happiness", onset, apex)
         with pytest.raises(Unusable, match=says):
-            READERS[name].frames(clip)
+            reader(name).frames(clip)
 
 
 def test_the_challenge_s_list_decides_where_it_is(trees: Path, tmp_path: Path) -> None:
@@ -194,8 +193,10 @@ def test_an_empty_folder_is_one_sentence(module: object, tmp_path: Path) -> None
 
 
 def test_every_data_set_is_known_everywhere() -> None:
-    assert list(DATASETS) == list(READERS) == list(get_args(panel.DatasetName))
-    for known in DATASETS.values():
+    assert get_args(panel.DatasetName) == tuple(DATASETS)
+    assert f"# {' | '.join(DATASETS)} " in (finished_run.REPOSITORY / "params.yaml").read_text()
+    for name, known in DATASETS.items():
+        assert all(callable(getattr(reader(name), part)) for part in ("sequences", "emotion", "frames"))
         assert list(known.emotions) == list(schema.EMOTIONS)[: len(known.emotions)]
         assert not known.classes or list(known.classes) == list(known.emotions.values())
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 from collections import OrderedDict
 from dataclasses import asdict
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +22,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 
 from stages.synthesize.interpolators import choose
-from stages.synthesize.separable import filter_cpu, filter_torch
+from stages.synthesize.separable import filter_cpu, filter_local, filter_torch, gpu_form
 from stages.synthesize.sepconv import Config, Learned, SepConv, midpoints
 from stages.synthesize.training.fit import Schedule, distance, fit
 from stages.synthesize.training.warps import Warps, triplets
@@ -25,7 +30,7 @@ from stages.synthesize.weights import UNTRAINED, load, store
 from stages.tables import images, parquet
 from stages.tables.room import RoomError
 from stages.tables.schema import FRAMES
-from tests.conftest import run_stage
+from tests.conftest import ROOT, run_stage
 from tests.test_synthesize import film, moved, project, psnr, texture, wave
 
 TINY = Config(channels=1, width=2, widest=4, taps=5)
@@ -76,6 +81,66 @@ def test_the_plain_form_is_differentiable() -> None:
     shapes = ((2, 2, 6, 7), (2, 3, 4, 5), (2, 3, 4, 5))
     parts = [torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True) for shape in shapes]
     assert torch.autograd.gradcheck(filter_torch, parts)
+
+
+def random_parts(batch: int, channels: int, height: int, width: int, taps: int) -> list[np.ndarray]:
+    """An image and its filters. The image is part of a larger one, as where the operator is used."""
+    generator = np.random.default_rng(width)
+    image = generator.random((batch, channels, height + taps + 3, width + taps + 3), np.float32)
+    filters = generator.standard_normal((2, batch, taps, height, width)).astype(np.float32) / np.sqrt(taps)
+    return [image[..., : height + taps - 1, : width + taps - 1], *filters]
+
+
+def test_the_form_is_chosen_by_device_and_by_whether_gradients_are_wanted() -> None:
+    arrays = random_parts(2, 3, 6, 7, 5)
+    parts = [torch.from_numpy(part) for part in arrays]
+    wanted = np.stack([filter_cpu(*one) for one in zip(*arrays, strict=True)])
+    np.testing.assert_array_equal(filter_local(*parts).numpy(), wanted, "the processor form")
+    parts[1].requires_grad_()
+    filter_local(*parts).sum().backward()
+    assert parts[1].grad is not None
+    with torch.inference_mode():
+        np.testing.assert_array_equal(filter_local(*parts).numpy(), wanted)
+
+
+def test_a_gpu_where_triton_is_missing_or_fails_gets_the_plain_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(module: object) -> object:
+        monkeypatch.setitem(sys.modules, "stages.synthesize.separable_triton", module)
+        return gpu_form.__wrapped__(torch.device("cpu"))
+
+    def fails(*parts: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("Failed to find C compiler")
+
+    assert chosen(None) is filter_torch
+    with pytest.warns(UserWarning, match="Failed to find C compiler"):
+        assert chosen(SimpleNamespace(filter_triton=fails)) is filter_torch
+    works = SimpleNamespace(filter_triton=lambda *parts: parts[0])
+    assert chosen(works) is works.filter_triton
+
+
+INTERPRETED = """
+import numpy as np, pytest, torch
+from stages.synthesize.separable_triton import filter_triton
+from tests.test_sepconv import naive, random_parts
+shapes = (1, 1, 1, 1, 1), (2, 3, 5, 7, 5), (3, 1, 9, 33, 11), (1, 4, 2, 64, 8), (1, 3, 4, 32, 2), (1, 1, 3, 35, 51)
+for shape in shapes:
+    parts = random_parts(*shape)
+    found = filter_triton(*map(torch.from_numpy, parts))
+    for one, *each in zip(found.numpy(), *parts, strict=True):
+        np.testing.assert_allclose(one, naive(*each), atol=1e-4, err_msg=str(shape))
+image, vertical, horizontal = map(torch.from_numpy, parts)
+for wrong in ((image[..., 1:], vertical), (image, vertical[:, 1:]), (image[:0], vertical)):
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        filter_triton(*wrong, horizontal)
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed: it comes with CUDA builds of torch")
+def test_the_gpu_form_agrees_with_a_plain_loop() -> None:
+    """In Triton's interpreter, which needs no GPU and has to be asked for before Triton is imported."""
+    done = subprocess.run([sys.executable, "-c", INTERPRETED], capture_output=True, text=True, timeout=300, check=False,
+                          cwd=ROOT, env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def still(network: SepConv) -> SepConv:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def test_every_pin_has_its_hashes_and_an_archive_that_is_none_of_them_is_found(
     assert [pin for pin in pins if not known.get(normal(pin))] == [], (
         "python -m flows.supply lock, and commit hashes.txt"
     )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(project["build-system"]["requires"]) <= set(pins), "what builds the project is pinned in both files"
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digests in known.values() for digest in digests)
 
     def reported(number: int, **archives: str) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.ingest import faces, protocol
-from stages.ingest.readers import READERS
-from stages.ingest.sequence import Sequence, Unusable, printable
+from stages.ingest.sequence import Sequence, Unusable, printable, reader
 from stages.tables import parquet, room, schema
 from stages.tables.datasets import DATASETS
 
@@ -18,15 +17,15 @@ def ingest(item: tuple[Sequence, int], name: str, margin: float, upsample: int) 
     """One labelled sequence's row and crops, or the reason why it cannot be used."""
     sequence, _ = item
     try:
-        return faces.face_crops(READERS[name].frames(sequence), margin, upsample)
+        return faces.face_crops(reader(name).frames(sequence), margin, upsample)
     except Unusable as why:
         return why
 
 
 def main() -> None:
     dataset, options = room.params("dataset"), room.params("ingest")
-    name, reader = dataset["name"], READERS[dataset["name"]]
-    found = reader.sequences(Path(dataset["root"]))
+    name, source = dataset["name"], reader(dataset["name"])
+    found = source.sequences(Path(dataset["root"]))
     labelled: list[tuple[Sequence, int]] = []
     rejected: list[dict[str, str]] = []
 
@@ -35,7 +34,7 @@ def main() -> None:
 
     for sequence in found:
         try:
-            labelled.append((sequence, reader.emotion(sequence)))
+            labelled.append((sequence, source.emotion(sequence)))
         except Unusable as why:
             reject(sequence, why)
     fold = protocol.folds((sequence.subject for sequence, _ in labelled), len(room.params("protocol")["folds"]))

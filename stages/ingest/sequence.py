@@ -1,9 +1,10 @@
 """What every data set gives: its sequences, and a reason for each that cannot be used. And how its folders are read.
 
-A data set is a module of this folder with three functions (see ckplus.py, the plainest):
+A data set is an entry in tables/datasets.py and the file of the same name here, with three functions (see ckplus.py,
+the plainest):
 
     sequences(root) -> [Sequence, ...]   every recorded sequence; RoomError when the tree is not that data set's
-    emotion(sequence) -> int             its code in tables/datasets.py; Unusable when it has none
+    emotion(sequence) -> int             its code in that entry; Unusable when it has none
     frames(sequence) -> [Path, ...]      its frames in order, neutral first, apex last; Unusable when they are not whole
 """
 
@@ -11,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from stages.tables.room import RoomError
 
@@ -39,6 +42,11 @@ class Sequence:
     @property
     def name(self) -> str:
         return printable(f"{self.subject}/{self.session}")
+
+
+def reader(dataset: str) -> Any:
+    """The module that reads a data set: the one of its name, which must be in tables/datasets.py."""
+    return import_module(f"stages.ingest.{dataset}")
 
 
 def whole(numbered: dict[int, Path], where: Path) -> list[Path]:

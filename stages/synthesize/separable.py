@@ -2,9 +2,9 @@
 
     out(c, y, x) = sum_i sum_j vertical(i, y, x) * horizontal(j, y, x) * image(c, y + i, x + j)
 
-(Niklaus, Mai, Liu, "Video Frame Interpolation via Adaptive Separable Convolution", ICCV 2017, equation 2.) Two forms:
-``filter_torch`` is plain torch, differentiable, and runs wherever torch does; ``filter_cpu`` is for inference on a
-processor.
+(Niklaus, Mai, Liu, "Video Frame Interpolation via Adaptive Separable Convolution", ICCV 2017, equation 2.) Three forms,
+of which ``filter_local`` chooses: ``filter_torch`` is plain torch, differentiable, and runs wherever torch does;
+``filter_cpu`` is for inference on a processor, and ``filter_triton``, in a file of its own, on a GPU.
 
 How the processor form gets its speed: written naively, each multiply-add needs two loads, of a coefficient and of a
 pixel. ``_tile`` keeps a block of ROWS input rows by LINES output lines by LANES neighbouring columns in registers,
@@ -14,6 +14,9 @@ together: in their own layout (taps, height, width) those of one pixel lie heigh
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numba
@@ -29,6 +32,38 @@ LINES, ROWS = 2, 6
 """Output lines and input rows whose sums are in registers: 12 sums, 2 coefficients and a pixel in AVX2's 16."""
 BLOCKS = 16
 """Vectors of columns that are prepared together: their coefficients should fit in the second-level cache."""
+
+
+def filter_local(image: torch.Tensor, vertical: torch.Tensor, horizontal: torch.Tensor) -> torch.Tensor:
+    """The operator in the fastest form for these tensors: shapes as in ``filter_torch``, all on one device.
+
+    Differentiable where an input requires a gradient; otherwise the result is float32.
+    """
+    parts = image, vertical, horizontal
+    if torch.is_grad_enabled() and any(part.requires_grad for part in parts):
+        return filter_torch(*parts)
+    if image.device.type == "cpu":
+        each = zip(*(part.numpy() for part in parts), strict=True)
+        return torch.from_numpy(np.stack([filter_cpu(*one) for one in each]))
+    return gpu_form(image.device)(*parts)
+
+
+@cache
+def gpu_form(device: torch.device) -> Callable[..., torch.Tensor]:
+    """``filter_triton`` where Triton is installed and works on ``device``, ``filter_torch`` elsewhere.
+
+    Triton compiles with the machine's C compiler and not for every GPU: one pixel is filtered to know.
+    """
+    try:
+        from stages.synthesize.separable_triton import filter_triton
+
+        filter_triton(*(torch.ones(1, 1, 1, 1, device=device) for _ in range(3)))
+    except ImportError:
+        return filter_torch
+    except Exception as error:  # whatever compilers and drivers say
+        warnings.warn(f"Triton does not work here ({error!r:.200}), so SepConv's filters take longer", stacklevel=2)
+        return filter_torch
+    return filter_triton
 
 
 def filter_torch(image: torch.Tensor, vertical: torch.Tensor, horizontal: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stages.synthesize.separable import filter_cpu, filter_torch
+from stages.synthesize.separable import filter_local
 
 LEVELS = 5
 """Times the frame is halved: sides must be multiples of 2**LEVELS."""
@@ -156,15 +156,9 @@ def midpoints(network: SepConv, first: np.ndarray, second: np.ndarray) -> np.nda
     filters = [
         part[..., reach : reach + height, reach : reach + width] for part in network(seen(frames[0]), seen(frames[1]))
     ]
-    apply = _filter_each if device.type == "cpu" else filter_torch
     between = torch.zeros(())
     for frame, vertical, horizontal in zip(frames, filters[::2], filters[1::2], strict=True):
         near = frame[..., : height + 2 * reach, : width + 2 * reach]
-        between = between + apply(near, vertical, horizontal)
+        between = between + filter_local(near, vertical, horizontal)
     made = (between.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
     return np.ascontiguousarray(made.transpose(0, 2, 3, 1)[..., ::-1]) if colour else made[:, 0]
-
-
-def _filter_each(image: torch.Tensor, vertical: torch.Tensor, horizontal: torch.Tensor) -> torch.Tensor:
-    pairs = zip(image.numpy(), vertical.numpy(), horizontal.numpy(), strict=True)
-    return torch.from_numpy(np.stack([filter_cpu(*parts) for parts in pairs]))

@@ -1,7 +1,7 @@
 """The data sets that the pipeline reads: what their emotion codes mean, and how many of what is published.
 
-Adding one is a file in stages/ingest (see sequence.py there) and an entry here. An entry's codes are the first ones
-of seven, which is what tables and networks have room for.
+Adding one is an entry here and the file of the same name in stages/ingest that reads it (see sequence.py there). An
+entry's codes are the first ones of seven, which is what tables and networks have room for.
 """
 
 from __future__ import annotations

@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from stages.tables.datasets import DATASETS
 from stages.tables.room import RoomError
 
 LARGEST = 100_000
@@ -50,7 +51,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-DatasetName: TypeAlias = Literal["simulated", "ckplus", "casme2", "samm", "smic"]
+if TYPE_CHECKING:  # no type checker knows the names
+    DatasetName: TypeAlias = str
+else:
+    DatasetName = Literal[tuple(DATASETS)]
 
 
 class Dataset(Section):

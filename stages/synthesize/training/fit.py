@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages.synthesize.separable import filter_torch
+from stages.synthesize.separable import filter_local
 from stages.synthesize.sepconv import Config, SepConv
 from stages.synthesize.training.warps import Triplets, Warps, triplets
 from stages.tables.muon import Muon
@@ -71,7 +71,7 @@ def fit(
         first, last = _inner(batch, reach)
         filters = network(first, last)
         outer = torch.from_numpy(batch.first), torch.from_numpy(batch.last)
-        made = filter_torch(outer[0], *filters[:2]) + filter_torch(outer[1], *filters[2:])
+        made = filter_local(outer[0], *filters[:2]) + filter_local(outer[1], *filters[2:])
         middle = torch.from_numpy(batch.middle)
         loss = error = (made - middle).abs().mean()
         weight = schedule.guidance * (1 - step / schedule.steps)
