@@ -124,7 +124,7 @@ def run(folds: list[int]) -> pd.DataFrame:
     settings, root = room.params("landmark"), Path(room.params("dataset")["root"])
     originals = room.params("synthesize")["originals"]
     sequences = parquet.read(Path("data/interim/sequences.parquet"), SEQUENCES)
-    groups = {kind: parquet.index(path, FRAMES) for kind, path in TABLES.items()}
+    numbers = {kind: parquet.index(path, FRAMES) for kind, path in TABLES.items()}
     lines = []
     for fold in folds:
         ways = methods(fold, sequences, settings, root)
@@ -133,9 +133,9 @@ def run(folds: list[int]) -> pd.DataFrame:
             truth = shipped.read(root, name, about.frames) - corner
             box = (about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)
             for kind, path in TABLES.items():
-                if name not in groups[kind]:
+                if name not in numbers[kind]:
                     continue
-                pngs = parquet.read_group(path, FRAMES, groups[kind][name])["png"]
+                pngs = parquet.read_sequence(path, FRAMES, numbers[kind][name])["png"]
                 frames = images.decode(pngs, f"{path}: {name}")
                 right = truth if kind == GENERAL else shipped.between(truth, originals, len(frames))
                 more = {

@@ -1,10 +1,11 @@
-"""How featurize grows: time and memory against the number of sequences, and the speed of LMF maps.
+"""How featurize grows: time and memory against the number of sequences, the speed of LMF maps, and the flow's share.
 
-    python -m benchmarks.scale                       # 1x and 10x of the poster's 327 sequences, about five minutes
-    python -m benchmarks.scale --sizes 1 10 100      # and 100x: 65,400 tables of landmarks
+    python -m benchmarks.scale                       # 1x and 10x of the poster's 327 sequences, some ten minutes
+    python -m benchmarks.scale --sizes 1 10 100      # and 100x, 32,700 sequences: an hour and 5 GB of disk
 
 Makes tables of random landmarks and plain crops (no rendering) in a temporary folder, runs the stage there with one
-worker process and with two, and writes scale.md and scale.png beside this file.
+worker process and with two, then on a Dask cluster of one and of two, and writes scale.md and scale.png beside this
+file. The flow is timed where `make reproduce` has left it nothing to do.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, chdir
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,7 +27,9 @@ import numpy as np
 import pandas as pd
 import psutil
 import yaml
+from distributed import LocalCluster
 
+from flows import graph
 from stages.featurize import lmf
 from stages.tables import images, parquet
 from stages.tables.schema import FRAMES, GENERAL, LANDMARKS, MICRO, SEQUENCES
@@ -69,11 +73,22 @@ def write_tables(folder: Path, sequences: int) -> None:
                                      for row, p in zip(rows, points, strict=True)])  # fmt: skip
 
 
-def featurize(folder: Path, workers: int) -> dict[str, float]:
-    """Runs the stage; seconds, and the largest memory in MB of the whole family of processes and of its parent."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["machine"]["workers"] = workers
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+def featurize(folder: Path, workers: int, dask: bool) -> dict[str, float]:
+    """Runs the stage; seconds, and the largest memory in MB of all its processes and of the main one."""
+    with ExitStack() as stack:
+        scheduler = None
+        if dask:
+            stack.enter_context(chdir(folder))  # where the cluster's workers are to work
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            scheduler = stack.enter_context(cluster).scheduler_address
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["machine"] |= {"workers": workers, "scheduler": scheduler}
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        return measured(folder)
+
+
+def measured(folder: Path) -> dict[str, float]:
+    """See featurize."""
     largest = {"all": 0, "parent": 0}
     start = time.perf_counter()
     process = psutil.Popen([sys.executable, "-m", "stages.featurize"], cwd=folder, stderr=subprocess.DEVNULL,
@@ -84,7 +99,7 @@ def featurize(folder: Path, workers: int) -> dict[str, float]:
         while not ended.wait(0.2):
             try:
                 own = process.memory_info().rss
-                family = own + sum(child.memory_info().rss for child in process.children(recursive=True))
+                family = sum(child.memory_info().rss for child in psutil.Process().children(recursive=True))
             except psutil.Error:
                 continue
             largest["parent"], largest["all"] = max(largest["parent"], own), max(largest["all"], family)
@@ -134,11 +149,22 @@ def speed_of_maps() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def flow() -> str:
+    """What the flow takes where no stage has anything to do, in a sentence."""
+    stages = graph.order(graph.stages())
+    if not all(map(graph.unchanged, stages)):
+        return "The flow was not timed: `make reproduce` first, so that it finds nothing to do.\n"
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "flows.reproduce"], cwd=ROOT, check=True, capture_output=True)
+    seconds = time.perf_counter() - start
+    return f"The flow on {len(stages)} unchanged stages: {seconds:.1f} s ({2 + 1.2 * len(stages):.1f} s are allowed).\n"
+
+
 def draw(table: pd.DataFrame) -> None:
     """Time and memory against size, to scale.png."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for (workers, some), marker in zip(table.groupby("workers"), "os^v", strict=False):
-        label = f"{workers} worker{'s' * (workers > 1)}"
+    for ((by, workers), some), marker in zip(table.groupby(["by", "workers"]), "os^v", strict=False):
+        label = f"{by}, {workers} worker{'s' * (workers > 1)}"
         left.loglog(some["sequences"], some["seconds"], marker=marker, label=label)
         right.semilogx(some["sequences"], some["MB"], marker=marker, label=label)
     left.set(xlabel="sequences", ylabel="seconds", title="Time of featurize")
@@ -158,6 +184,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10], help="multiples of CK+'s 327 sequences")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="worker processes")
+    parser.add_argument("--by", nargs="+", choices=("joblib", "dask"), default=["joblib", "dask"],
+                        help="who runs them: this machine's processes, or a cluster's")  # fmt: skip
     arguments = parser.parse_args()
     speed = speed_of_maps()
     rows = []
@@ -165,13 +193,19 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             write_tables(Path(name), size * SEQUENCES_OF_CK)
             for workers in arguments.workers:
-                rows.append({"size": size, "sequences": size * SEQUENCES_OF_CK, "workers": workers}
-                            | featurize(Path(name), workers))  # fmt: skip
-                print(rows[-1], flush=True)
+                for by in arguments.by:
+                    rows.append({"size": size, "sequences": size * SEQUENCES_OF_CK, "by": by, "workers": workers}
+                                | featurize(Path(name), workers, by == "dask"))  # fmt: skip
+                    print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     table["ms a sequence"] = 1000 * table["seconds"] / table["sequences"]
+    table["MB, of the smallest"] = table["MB"] / table.groupby(["by", "workers"])["MB"].transform("first")
+    table["speed, of the fewest workers"] = (
+        table.groupby(["by", "size"])["seconds"].transform("first") / table["seconds"]
+    )
     text = f"{speed.to_markdown(index=False, floatfmt=',.0f')}\n\n"
-    text += table.to_markdown(index=False, floatfmt=(".0f", ".0f", ".0f", ".1f", ".0f", ".0f", ".1f")) + "\n"
+    text += table.to_markdown(index=False, floatfmt=(*[".0f"] * 4, ".1f", ".0f", ".0f", ".1f", ".2f", ".2f"))
+    text += f"\n\n{flow()}"
     (HERE / "scale.md").write_text(text)
     print(text)
     draw(table)

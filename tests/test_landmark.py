@@ -59,12 +59,12 @@ def tables(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def clips(tables: Path) -> list[Clip]:
     found = []
-    for group, about in enumerate(parquet.read(tables / INTERIM / "sequences.parquet", SEQUENCES).itertuples()):
+    for number, about in enumerate(parquet.read(tables / INTERIM / "sequences.parquet", SEQUENCES).itertuples()):
         corner = np.array([about.crop_x, about.crop_y])
         general = shipped.read(tables / "ck", about.sequence, about.frames) - corner
         box = (about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)
         for kind, file in ((GENERAL, "frames"), (MICRO, "micro")):
-            rows = parquet.read_group(tables / INTERIM / f"{file}.parquet", FRAMES, group)
+            rows = parquet.read_sequence(tables / INTERIM / f"{file}.parquet", FRAMES, number)
             frames = images.decode(rows["png"], about.sequence)
             truth = general if kind == GENERAL else shipped.between(general, 3, len(frames))
             found.append(Clip(kind, frames, truth, box))
@@ -290,10 +290,10 @@ def test_every_method_fills_the_table(project: Callable[..., Run], tmp_path: Pat
     assert done.returncode == 0, done.stderr
     path = tmp_path / INTERIM / "landmarks.parquet"
     sequences = parquet.read(tmp_path / INTERIM / "sequences.parquet", SEQUENCES)
-    wanted = [(name, kind) for kind in (GENERAL, MICRO) for name in sequences["sequence"]]
-    assert parquet.keys(path, LANDMARKS, ("sequence", "set")) == wanted
-    for group, (name, kind) in enumerate(wanted):
-        rows = parquet.read_group(path, LANDMARKS, group)
+    wanted = [[name, kind] for kind in (GENERAL, MICRO) for name in sequences["sequence"]]
+    assert parquet.keys(path, LANDMARKS).to_numpy().tolist() == wanted
+    for number, (name, kind) in enumerate(wanted):
+        rows = parquet.read_sequence(path, LANDMARKS, number)
         truth = shipped.read(tmp_path / "ck", name, int(sequences.set_index("sequence").loc[name, "frames"]))
         truth = truth if kind == GENERAL else shipped.between(truth, 3, 9)
         points = np.stack([np.stack(list(rows[axis])) for axis in ("x", "y")], axis=2)
@@ -316,20 +316,18 @@ def test_number_of_workers_changes_no_byte(project: Callable[..., Run], tmp_path
 def test_unusable_and_missing_sequences_are_told_apart(project: Callable[..., Run], tmp_path: Path) -> None:
     path = tmp_path / INTERIM / "micro.parquet"
     names = list(parquet.index(path, FRAMES))
-    groups = [parquet.read_group(path, FRAMES, group) for group in range(len(names))]
-    black = images.encode(np.zeros_like(images.decode(groups[1]["png"], "micro")[0]))
+    sequences = [parquet.read_sequence(path, FRAMES, number) for number in range(len(names))]
+    black = images.encode(np.zeros_like(images.decode(sequences[1]["png"], "micro")[0]))
     with parquet.Writer(path, FRAMES) as writer:
-        for group in groups[1:]:  # the first was rejected by an earlier stage
-            rows = group if group is not groups[1] else group.assign(png=[*group["png"][:4], *[black] * 5])
-            writer.write(rows)
+        for rows in sequences[1:]:  # the first was rejected by an earlier stage
+            writer.write(rows if rows is not sequences[1] else rows.assign(png=[*rows["png"][:4], *[black] * 5]))
     done = project()
     assert done.returncode == 0, done.stderr
     rejected = parquet.read(tmp_path / INTERIM / "rejected_landmark.parquet", REJECTED)
     assert rejected[["sequence", "code"]].to_numpy().tolist() == [[names[1], "face lost"]]
     assert "micro" in rejected["reason"][0]
-    found = parquet.keys(tmp_path / INTERIM / "landmarks.parquet", LANDMARKS, ("sequence", "set"))
-    assert [name for name, kind in found if kind == MICRO] == names[2:]
-    assert [name for name, kind in found if kind == GENERAL] == names
+    found = parquet.keys(tmp_path / INTERIM / "landmarks.parquet", LANDMARKS)
+    assert found.to_numpy().tolist() == [[name, GENERAL] for name in names] + [[name, MICRO] for name in names[2:]]
 
 
 @pytest.mark.parametrize(

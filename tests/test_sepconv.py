@@ -388,7 +388,7 @@ def test_from_portraits_to_micro_sequences_through_the_stages(tmp_path: Path) ->
     assert "1 people, 2 pictures" in made["simulate.portraits"]
     assert "2 portraits, 2 steps" in made["synthesize.training"]
     assert "interpolated 1 with 'sepconv'" in made["synthesize"]
-    micro = parquet.read_group(interim / "micro.parquet", FRAMES, 0)
+    micro = parquet.read_sequence(interim / "micro.parquet", FRAMES, 0)
     frames = images.decode(micro["png"], "micro")
     assert frames.shape == (9, 61, 47)
     originals = images.decode(film(61, 47, 3, 0), "film")

@@ -147,8 +147,8 @@ def test_stage_writes_nine_frames_a_sequence_and_rejects_with_a_reason(tmp_path:
     assert done.stdout.startswith("synthesize: read 5 sequences, interpolated 2")
     micro = tmp_path / "data/interim/micro.parquet"
     assert list(parquet.index(micro, FRAMES)) == ["S001/001", "S005/002"]
-    for group, (name, pictures) in enumerate({"S001/001": good, "S005/002": odd}.items()):
-        table = parquet.read_group(micro, FRAMES, group)
+    for number, (name, pictures) in enumerate({"S001/001": good, "S005/002": odd}.items()):
+        table = parquet.read_sequence(micro, FRAMES, number)
         assert set(table["sequence"]) == {name}
         assert table["frame"].tolist() == list(range(1, 10))
         images = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) for png in table["png"]]
@@ -193,9 +193,9 @@ def test_failures_are_one_sentence(tmp_path: Path) -> None:
 
 def test_tables_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
     folder = project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)})
-    frames = parquet.read_group(folder / "data/interim/frames.parquet", FRAMES, 0)
+    frames = parquet.read_sequence(folder / "data/interim/frames.parquet", FRAMES, 0)
     parquet.write(folder / "data/interim/frames.parquet", FRAMES, pd.DataFrame(frames).assign(sequence="S009/001"))
     done = run_stage(folder, "synthesize")
     assert done.returncode == 1
-    assert "row group 0 is not sequence S001/001" in done.stderr
+    assert "sequence 0 is not S001/001" in done.stderr
     assert "Traceback" not in done.stderr

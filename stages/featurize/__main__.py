@@ -5,40 +5,56 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from stages.featurize.sequence import Options, features
 from stages.tables import images, parquet, room, schema
 
 IN, OUT = Path("data/interim"), Path("data/features")
+COLUMNS = ["sequence", "subject", "emotion", "fold", "crop_x", "crop_y"]
 IMAGES = {schema.GENERAL: IN / "frames.parquet", schema.MICRO: IN / "micro.parquet"}
 
 
-def featurize(item: tuple[int, int, dict[str, Any]], options: Options) -> Any:
-    """Both tables' row for one row group of landmarks and its row group of images."""
-    group, image_group, row = item
-    landmarks = parquet.read_group(IN / "landmarks.parquet", schema.LANDMARKS, group)
-    kind = landmarks["set"].iloc[0]
-    pngs = parquet.read_group(IMAGES[kind], schema.FRAMES, image_group)["png"]
+def featurize(row: dict[str, Any], options: Options) -> Any:
+    """Both tables' row for one sequence, numbered ``points`` among those of landmarks and ``images`` of the frames."""
+    kind = row["set"]
+    landmarks = parquet.read_sequence(IN / "landmarks.parquet", schema.LANDMARKS, row["points"])
+    pngs = parquet.read_sequence(IMAGES[kind], schema.FRAMES, row["images"])["png"]
     frames = images.decode(pngs, f"{IMAGES[kind]}: {row['sequence']}")
     points = np.stack([np.stack(list(landmarks[axis])) for axis in ("x", "y")], axis=-1)
     return features(row, kind, frames, points, options)
 
 
+def plan() -> pd.DataFrame:
+    """A line for each sequence of landmarks, in their order: what ``featurize`` needs to know of it.
+
+    Raises RoomError when the tables are not of one run.
+    """
+    sequences = parquet.read(IN / "sequences.parquet", schema.SEQUENCES, COLUMNS)
+    stored = pd.concat(
+        parquet.keys(path, schema.FRAMES).reset_index(names="images").assign(set=kind) for kind, path in IMAGES.items()
+    )
+    found = parquet.keys(IN / "landmarks.parquet", schema.LANDMARKS).reset_index(names="points")
+    work = found.merge(stored, on=["sequence", "set"]).merge(sequences, on="sequence")
+    if len(work) < len(found):
+        raise room.RoomError(
+            f"{IN}: its tables are not of one run; run the stages that write them: dvc repro featurize"
+        )
+    return work
+
+
 def main() -> None:
     options = Options(frames=int(room.params("protocol")["frames"]), **room.params("featurize"))
-    table = parquet.read(IN / "sequences.parquet", schema.SEQUENCES)
-    rows = {row["sequence"]: row for row in table.to_dict("records")}
-    stored = {kind: parquet.index(path, schema.FRAMES) for kind, path in IMAGES.items()}
-    found = parquet.keys(IN / "landmarks.parquet", schema.LANDMARKS, ["sequence", "set"])
-    items = [(group, stored[kind][name], rows[name]) for group, (name, kind) in enumerate(found)]
+    work = plan()
     with (
         parquet.Writer(OUT / "lmf.parquet", schema.LMF) as lmf,
         parquet.Writer(OUT / "dtagn.parquet", schema.DTAGN) as dtagn,
     ):
-        for maps_row, dtagn_row in room.each(partial(featurize, options=options), items, "featurize"):
+        rows = (dict(zip(work.columns, values, strict=True)) for values in work.itertuples(index=False, name=None))
+        for maps_row, dtagn_row in room.each(partial(featurize, options=options), rows, "featurize", total=len(work)):
             lmf.write([maps_row])
             dtagn.write([dtagn_row])
-    room.say("featurize", f"{len(items)} sequences of landmarks -> {lmf.rows} rows of LMF maps, {dtagn.rows} of DTAGN")
+    room.say("featurize", f"{len(work)} sequences of landmarks -> {lmf.rows} rows of LMF maps, {dtagn.rows} of DTAGN")
 
 
 if __name__ == "__main__":

@@ -48,14 +48,14 @@ class Job:
     about: dict[str, Any]
     set: str
     path: Path
-    group: int
+    number: int  # among the sequences of the file
 
 
 def jobs(sequences: pd.DataFrame, path: Path, which: str) -> list[Job]:
     """The sequences whose frames ``path`` holds, in the order of ``sequences``; ``which`` is the set's name."""
-    group = parquet.index(path, FRAMES)
+    number = parquet.index(path, FRAMES)
     rows = (dict(zip(sequences.columns, values, strict=True)) for values in sequences.itertuples(index=False))
-    return [Job(row, which, path, group[row["sequence"]]) for row in rows if row["sequence"] in group]
+    return [Job(row, which, path, number[row["sequence"]]) for row in rows if row["sequence"] in number]
 
 
 def landmarks(
@@ -69,7 +69,7 @@ def landmarks(
     """
     cv2.setNumThreads(1)  # sequences already run side by side
     name = job.about["sequence"]
-    stored = parquet.read_group(job.path, FRAMES, job.group)
+    stored = parquet.read_sequence(job.path, FRAMES, job.number)
     frames = images.decode(stored["png"], f"{job.path}: {name}")
     try:
         if settings.method == "ckplus":

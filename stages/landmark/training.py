@@ -24,8 +24,8 @@ def model(fold: int, sequences: pd.DataFrame, path: Path, root: Path) -> aam.AAM
 
     Raises RoomError when too few other people have points to learn from.
     """
-    group = parquet.index(path, FRAMES)
-    others = sequences[(sequences["fold"] != fold) & sequences["sequence"].isin(list(group))]
+    number = parquet.index(path, FRAMES)
+    others = sequences[(sequences["fold"] != fold) & sequences["sequence"].isin(list(number))]
     chosen = others.iloc[np.unique(np.linspace(0, len(others) - 1, SEQUENCES).astype(int))] if len(others) else others
     frames: list[np.ndarray] = []
     points: list[np.ndarray] = []
@@ -36,7 +36,7 @@ def model(fold: int, sequences: pd.DataFrame, path: Path, root: Path) -> aam.AAM
             given = shipped.read(root, name, int(about.frames)) - corner
         except Unusable:
             continue
-        crops = parquet.read_group(path, FRAMES, group[name])["png"].iloc[[0, len(given) // 2, -1]]
+        crops = parquet.read_sequence(path, FRAMES, number[name])["png"].iloc[[0, len(given) // 2, -1]]
         frames.extend(images.decode(crops, f"{path}: {name}"))
         points += [given[0], given[len(given) // 2], given[-1]]
         boxes += [(about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)] * 3

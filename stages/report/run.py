@@ -97,19 +97,20 @@ def _made(name: str) -> Path:
 def _example(name: str, row: pd.Series, emotions: dict[int, str], faces: bool) -> Example:
     maps, sfem, landmarks = {}, {}, {}
     for recording in RECORDINGS:
-        lmf = _group(FEATURES / "lmf.parquet", LMF, name, recording).iloc[0]
+        lmf = _sequence(FEATURES / "lmf.parquet", LMF, name, recording).iloc[0]
         maps[recording], sfem[recording] = np.frombuffer(lmf["maps"], np.uint8).reshape(-1, 68, 68), lmf["sfem"]
-        points = _group(INTERIM / "landmarks.parquet", LANDMARKS, name, recording)
+        points = _sequence(INTERIM / "landmarks.parquet", LANDMARKS, name, recording)
         landmarks[recording] = np.stack([np.stack(points["x"]), np.stack(points["y"])], axis=-1)
         landmarks[recording] -= row[["crop_x", "crop_y"]].to_numpy("float32")
     path = INTERIM / "frames.parquet"
-    crops = list(images.decode(_group(path, FRAMES, name)["png"], f"{path}: {name}")) if faces else []
+    crops = list(images.decode(_sequence(path, FRAMES, name)["png"], f"{path}: {name}")) if faces else []
     return Example(name, emotions[row["emotion"]], maps, sfem, landmarks, crops)
 
 
-def _group(path: Path, table: Table, *key: str) -> pd.DataFrame:
-    """One sequence's row group, so that memory does not grow with the data set."""
-    return parquet.read_group(path, table, parquet.keys(path, table, ["sequence", "set"][: len(key)]).index(key))
+def _sequence(path: Path, table: Table, *key: str) -> pd.DataFrame:
+    """The rows of one sequence alone, so that memory does not grow with the data set."""
+    (number,) = np.flatnonzero((parquet.keys(path, table) == key).all(axis=1))
+    return parquet.read_sequence(path, table, int(number))
 
 
 def _stages() -> dict[str, Stage]:

@@ -17,16 +17,16 @@ Rows = list[dict[str, Any]]
 def synthesize(
     item: tuple[int, str], path: str, originals: int, levels: int, interpolator: tuple[str, str, str]
 ) -> tuple[Rows, Rows]:
-    """Row group ``index`` of the frames table, for ``item`` = (index, sequence), made into a micro sequence.
+    """Sequence ``number`` of the frames table, for ``item`` = (number, sequence), made into a micro sequence.
 
     ``interpolator`` holds the arguments of ``choose``.
     Returns rows for micro.parquet and for the rejected table; one of the two lists is empty.
     Raises RoomError when the frames table does not match the sequences table.
     """
-    index, sequence = item
-    table = parquet.read_group(path, FRAMES, index)
+    number, sequence = item
+    table = parquet.read_sequence(path, FRAMES, number)
     if (table["sequence"] != sequence).any():
-        raise RoomError(f"{path}: row group {index} is not sequence {sequence}; run the stage that writes it again")
+        raise RoomError(f"{path}: sequence {number} is not {sequence}; run the stage that writes it again")
     pngs = table.sort_values("frame")["png"][:originals]
     if len(pngs) < originals:
         reason = f"{path}: {sequence} has {len(pngs)} frames and synthesize.originals asks for {originals}"

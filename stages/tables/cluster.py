@@ -7,7 +7,8 @@ tables and not their contents. Code and items travel as pickles: only for a netw
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from stages.tables.room import RoomError
@@ -30,7 +31,7 @@ def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
     return [function(item) for item in items]
 
 
-def each(function: Callable[[Item], Result], items: Sequence[Item], scheduler: str) -> Iterator[Result]:
+def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: str) -> Iterator[Result]:
     """Applies ``function`` to every item on the cluster of ``scheduler`` and yields the results in the items' order.
 
     A few chunks a worker are in flight, so memory does not grow with the number of items. The chunks of a worker that
@@ -59,8 +60,9 @@ def each(function: Callable[[Item], Result], items: Sequence[Item], scheduler: s
             ) from None
         shared = client.submit(_same, function, pure=False)  # sent once, not with every chunk
         waiting: deque = deque()
-        for start in range(0, len(items), CHUNK):
-            waiting.append(client.submit(_chunk, shared, items[start : start + CHUNK], pure=False))
+        items = iter(items)
+        while some := list(islice(items, CHUNK)):
+            waiting.append(client.submit(_chunk, shared, some, pure=False))
             while len(waiting) > AHEAD * max(1, sum(client.nthreads().values())):
                 yield from waiting.popleft().result()
         while waiting:

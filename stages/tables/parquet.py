@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,29 +19,41 @@ from numpy.typing import DTypeLike
 from stages.tables.room import RoomError, renamed
 from stages.tables.schema import Table
 
+ROW_GROUP = 8_000_000
+"""Bytes of a row group, uncompressed. What a file's footer says of a group stays in memory, so groups are few."""
+
 
 class Writer:
     """Writes a table a row group at a time, under a temporary name that is renamed when all went well.
 
-    Used as a context manager. ``write`` takes a data frame or a list of rows (dicts), checks them against the
-    table's columns and ranges, and stores them as one row group. Leaving the block by an exception removes the
-    temporary file, so that a reader never sees half a table.
+    Used as a context manager. ``write`` takes a data frame or a list of rows (dicts), such as those of one sequence,
+    and keeps them together in one row group, which is checked against the table's columns and ranges and written when
+    it reaches ROW_GROUP bytes. Leaving the block by an exception removes the temporary file, so that a reader never
+    sees half a table.
     """
 
     def __init__(self, path: Path | str, table: Table) -> None:
         self.path, self.table, self.rows = Path(path), table, 0
         self._file = self._opened()
+        self._group: list[pa.Table] = []
+        self._bytes = 0
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
         with (
             renamed(self.path) as temporary,
             # The checksums of pages find what a failing disk does; zstd alone does not.
+            # A dictionary is for words: to look for a picture among those before takes long and finds nothing.
             pq.ParquetWriter(
-                temporary, self.table.schema, compression="zstd", write_page_checksum=True
+                temporary,
+                self.table.schema,
+                compression="zstd",
+                write_page_checksum=True,
+                use_dictionary=[c.name for c in self.table.columns if c.type == pa.string()],
             ) as self._writer,
         ):
             yield
+            self._flush()
 
     def __enter__(self) -> Writer:
         self._file.__enter__()
@@ -54,9 +66,18 @@ class Writer:
             batch = pa.Table.from_pandas(rows[self.table.schema.names], self.table.schema, preserve_index=False)
         else:
             batch = pa.Table.from_pylist(list(rows), self.table.schema)
-        _check(batch, self.table, self.path)
-        self._writer.write_table(batch, row_group_size=len(batch))
+        self._group.append(batch)
+        self._bytes += batch.nbytes
         self.rows += len(batch)
+        if self._bytes >= ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._group:
+            group = pa.concat_tables(self._group)
+            _check(group, self.table, self.path)
+            self._writer.write_table(group, row_group_size=len(group))
+            self._group, self._bytes = [], 0
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._file.__exit__(kind, error, tb)
@@ -76,7 +97,7 @@ def _open(path: Path | str, table: Table) -> pq.ParquetFile:
     return _opened(path.absolute(), path, table, state.st_mtime_ns, state.st_size, state.st_ino)
 
 
-@lru_cache(maxsize=8)  # the footer grows with the number of sequences: read once, not once a sequence
+@lru_cache(maxsize=8)  # the footer grows with the number of row groups: read once, not once a sequence
 def _opened(where: Path, path: Path, table: Table, *state: int) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -97,42 +118,60 @@ def read(path: Path | str, table: Table, columns: Sequence[str] | None = None) -
 
     Raises RoomError when the file is missing, damaged, of another kind, or holds a value out of its range.
     """
-    return _load(path, table, lambda file: file.read(columns=list(columns) if columns else None))
+    file = _open(path, table)
+    return _checked(Path(path), table, lambda: file.read(columns=list(columns) if columns else None)).to_pandas()
 
 
-def keys(path: Path | str, table: Table, columns: Sequence[str] = ("sequence",)) -> list[tuple[Any, ...]]:
-    """The values of ``columns`` in each row group, in order: an index of sequences, read from the footer alone."""
-    metadata = _open(path, table).metadata
-    positions = [table.schema.get_field_index(column) for column in columns]
-    found = []
-    for group in range(metadata.num_row_groups):
-        limits = [metadata.row_group(group).column(position).statistics for position in positions]
-        if any(limit is None or not limit.has_min_max or limit.min != limit.max for limit in limits):
-            raise RoomError(f"{path}: row group {group} is not of one sequence; delete the table and run dvc repro")
-        found.append(tuple(limit.min for limit in limits))
-    return found
+def keys(path: Path | str, table: Table) -> pd.DataFrame:
+    """The key columns of each sequence, in the file's order: a line a sequence, numbered from 0 as for read_sequence.
+
+    Raises RoomError as ``read`` does, and when the rows of a sequence do not lie together.
+    """
+    return _places(Path(path), table, _open(path, table))[table.key]
 
 
 def index(path: Path | str, table: Table) -> dict[str, int]:
-    """The row group of each sequence, in the file's order; see ``keys``."""
-    return {name: group for group, (name,) in enumerate(keys(path, table))}
+    """The number of each sequence in the file, for a table that holds a sequence once; see ``keys``."""
+    return {name: number for number, name in enumerate(keys(path, table)["sequence"])}
 
 
-def read_group(path: Path | str, table: Table, group: int) -> pd.DataFrame:
-    """Row group ``group`` as a data frame: random access to one sequence, memory independent of the table's size."""
-    return _load(path, table, lambda file: file.read_row_group(group))
-
-
-def _load(path: Path | str, table: Table, fetch: Callable[[pq.ParquetFile], pa.Table]) -> pd.DataFrame:
-    """What ``fetch`` takes from the file, checked."""
+def read_sequence(path: Path | str, table: Table, number: int) -> pd.DataFrame:
+    """Sequence ``number`` as a data frame: random access with the memory of a row group, whatever the table's size."""
     file = _open(path, table)
+    place = _places(Path(path), table, file).iloc[number]
+    return _row_group(Path(path), table, file, place["group"]).slice(place["start"], place["rows"]).to_pandas()
+
+
+@lru_cache(maxsize=8)
+def _places(path: Path, table: Table, file: pq.ParquetFile) -> pd.DataFrame:
+    """The key of each sequence, its row group, its first row within that, and its number of rows."""
+    places = [pd.DataFrame(columns=[*table.key, "group", "start", "rows"])]
+    for group in range(file.num_row_groups):  # not all at once: memory is for sequences, not for their frames
+        rows = _checked(path, table, partial(file.read_row_group, group, table.key)).to_pandas()
+        start = np.flatnonzero((rows != rows.shift()).any(axis=1))
+        places.append(rows.iloc[start].assign(group=group, start=start, rows=np.diff(start, append=len(rows))))
+    found = pd.concat(places[1:] or places, ignore_index=True)
+    again = found.duplicated(table.key)
+    if again.any():
+        name = found["sequence"][again].iloc[0]
+        raise RoomError(f"{path}: the rows of {name} do not lie together; delete the table and run dvc repro")
+    return found
+
+
+@lru_cache(maxsize=2)  # neighbours lie in the same row group, and a stage reads at most two tables side by side
+def _row_group(path: Path, table: Table, file: pq.ParquetFile, group: int) -> pa.Table:
+    return _checked(path, table, partial(file.read_row_group, group))
+
+
+def _checked(path: Path, table: Table, fetch: Callable[[], pa.Table]) -> pa.Table:
+    """What ``fetch`` takes from the file at ``path``, checked."""
     try:
-        data = fetch(file)
+        data = fetch()
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise RoomError(f"{path}: damaged Parquet file ({reason}); delete it and run dvc repro") from None
-    _check(data, table, Path(path))
-    return data.to_pandas()
+    _check(data, table, path)
+    return data
 
 
 def arrays(column: Iterable[bytes], dtype: DTypeLike, item: tuple[int, ...]) -> np.ndarray:

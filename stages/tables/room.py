@@ -14,8 +14,9 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +34,10 @@ Result = TypeVar("Result")
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
               errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)  # fmt: skip
 """What a full or read-only disk, or something in the way, says."""
+TOGETHER = 8
+"""Neighbouring items that a process takes at once: they lie in the same part of a table, which is read only once."""
+ROUND = 64
+"""Items for each process whose results may wait to be read."""
 TIMES = Path("results/times")
 """What each stage took when DVC last ran it: for people, so no stage depends on it and DVC does not track it."""
 
@@ -89,16 +94,24 @@ def workers() -> int:
 
 
 def each(
-    function: Callable[[Item], Result], items: Sequence[Item], label: str, processes: int | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    label: str,
+    processes: int | None = None,
+    total: int | None = None,
 ) -> Iterator[Result]:
     """Applies ``function`` to every item in worker processes and yields the results in the items' order.
 
     The processes are this machine's, or those of the Dask cluster that ``machine.scheduler`` names. Results stream: a
     few are in flight at a time, so memory does not grow with the number of items, and neither the number of workers nor
-    their order changes what comes out. Shows a progress bar named ``label``.
+    their order changes what comes out. Shows a progress bar named ``label``. ``total`` is the number of items, for
+    those that are made one by one.
     """
+    if total is None:
+        items = list(items)
+        total = len(items)
     scheduler = None if processes else params("machine").get("scheduler")
-    processes = min(processes or workers(), max(len(items), 1))
+    processes = min(processes or workers(), max(total, 1))
     results: Iterable[Result]
     if scheduler:
         from stages.tables import cluster
@@ -107,10 +120,20 @@ def each(
     elif processes == 1:
         results = map(function, items)
     else:
-        results = Parallel(n_jobs=processes, return_as="generator")(delayed(function)(item) for item in items)
-    yield from progress(results, label, total=len(items))
-    if not scheduler and processes > 1:
-        get_reusable_executor().shutdown()  # joblib would keep its processes, and their memory, for a next call
+        results = _side_by_side(function, items, processes, total)
+    yield from progress(results, label, total=total)
+
+
+def _side_by_side(
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int, total: int
+) -> Iterator[Result]:
+    items = iter(items)
+    together = max(1, min(TOGETHER, total // (4 * processes)))  # few items are spread evenly rather than batched
+    with Parallel(n_jobs=processes, return_as="generator", batch_size=together) as parallel:
+        # In rounds, since joblib alone would run ahead of a slow reader without bound.
+        while some := list(islice(items, ROUND * processes)):
+            yield from parallel(delayed(function)(item) for item in some)
+    get_reusable_executor().shutdown()  # joblib would keep its processes, and their memory, for a next call
 
 
 def progress(items: Iterable[Item], label: str, total: int | None = None) -> Iterable[Item]:

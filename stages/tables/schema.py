@@ -7,6 +7,7 @@ The tables are the only thing that rooms share. A column's unit and meaning are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -44,6 +45,11 @@ class Table:
     columns: tuple[Column, ...]
 
     @property
+    def key(self) -> list[str]:
+        """The columns that name a sequence, of those that the table has."""
+        return [c.name for c in self.columns if c.name in ("sequence", "set")]
+
+    @cached_property
     def schema(self) -> pa.Schema:
         return pa.schema([c.field() for c in self.columns], metadata={"table": self.name, "row": self.row})
 
@@ -86,14 +92,14 @@ SEQUENCES = Table(
 
 FRAMES = Table(
     "frames",
-    "one grey face crop; a sequence is one row group, its frames in order",
+    "one grey face crop; a sequence's lie together, its frames in order",
     (_SEQUENCE, _FRAME, Column("png", pa.binary(), "the crop at native resolution, 8-bit grey PNG")),
 )
 """Used twice: frames.parquet holds the general sequences, micro.parquet the synthesised ones."""
 
 LANDMARKS = Table(
     "landmarks",
-    "68 landmarks of one frame; a sequence is one row group, its frames in order",
+    "68 landmarks of one frame; a sequence's lie together, its frames in order",
     (
         _SEQUENCE,
         _SET,

@@ -26,8 +26,8 @@ def main() -> None:
         torch.set_num_threads(1)  # the order of sums, so the weights, would follow the number of threads
         faces = [
             face
-            for name, group in parquet.index(PORTRAITS_PATH, FRAMES).items()
-            for face in images.decode(parquet.read_group(PORTRAITS_PATH, FRAMES, group)["png"], name)
+            for name, number in parquet.index(PORTRAITS_PATH, FRAMES).items()
+            for face in images.decode(parquet.read_sequence(PORTRAITS_PATH, FRAMES, number)["png"], name)
         ]
         network, error, average = fit(
             faces,
