@@ -150,14 +150,17 @@ def speed_of_maps() -> pd.DataFrame:
 
 
 def flow() -> str:
-    """What the flow takes where no stage has anything to do, in a sentence."""
+    """What the flow takes where no stage has anything to do, and what DVC alone, in a sentence."""
     stages = graph.order(graph.stages())
     if not all(map(graph.unchanged, stages)):
         return "The flow was not timed: `make reproduce` first, so that it finds nothing to do.\n"
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "flows.reproduce"], cwd=ROOT, check=True, capture_output=True)
-    seconds = time.perf_counter() - start
-    return f"The flow on {len(stages)} unchanged stages: {seconds:.1f} s ({2 + 1.2 * len(stages):.1f} s are allowed).\n"
+    seconds = []
+    for command in (["flows.reproduce"], ["dvc", "repro"]):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    return (f"The flow on {len(stages)} unchanged stages takes {seconds[0]:.1f} s, its server's start included,"
+            f" `dvc repro` {seconds[1]:.1f} s; {2 + 1.2 * len(stages):.1f} s are allowed.\n")  # fmt: skip
 
 
 def draw(table: pd.DataFrame) -> None:

@@ -61,10 +61,11 @@ def gone(folder: Path, seconds: float = 20) -> bool:
 
 
 class Running:
-    """A command of a checkout that runs beside the test."""
+    """A command of a checkout that runs beside the test, with ``settings`` in its environment."""
 
-    def __init__(self, checkout: Checkout, *command: str) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", *command], cwd=checkout.folder, env=checkout.environment,
+    def __init__(self, checkout: Checkout, *command: str, **settings: str) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", *command], cwd=checkout.folder,
+                                        env=checkout.environment | settings,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
         self.said = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.checkout import Checkout
 from tests.conftest import ROOT
+from tests.test_flows import Running, gone, open_port
 
 
 def git(checkout: Checkout, *command: str) -> None:
@@ -21,35 +23,65 @@ def first(finished: Path, tmp_path: Path) -> Checkout:
     """The machine that prepares: it has features, and folds to train with another parameter."""
     checkout = Checkout.copy(finished, tmp_path / "first")
     checkout.params(train={"lmf": {"lstm_size": 6}, "dtagn": {"dropout": 0.25}})
+    checkout.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    checkout.run("dvc", "repro", "featurize")
+    checkout.run("dvc", "push", "--run-cache", "featurize")
+    git(checkout, "add", "--all")
+    git(checkout, "add", "--force", "dvc.lock", ".dvc/config")
+    git(checkout, "commit", "--message", "Features of this run")
     return checkout
 
 
-@pytest.mark.slow
-def test_folds_of_two_workers_are_collected(first: Checkout, finished: Path, tmp_path: Path) -> None:
-    remote = tmp_path / "remote"
-    first.run("dvc", "remote", "add", "--default", "shared", str(remote))
-    first.run("dvc", "repro", "featurize")
-    first.run("dvc", "push", "--run-cache", "featurize")
-    git(first, "add", "--all")
-    git(first, "add", "--force", "dvc.lock", ".dvc/config")
-    git(first, "commit", "--message", "Features of this run")
-    predictions = {}
-    for fold in (0, 1):
-        subprocess.run(["git", "clone", "-q", first.folder, tmp_path / f"worker{fold}"], check=True)
-        worker = Checkout.copy(tmp_path / f"worker{fold}", tmp_path / f"machine{fold}")
-        worker.run("dvc", "pull", "--run-cache", "featurize")
-        said = worker.run("dvc", "repro", "--single-item", f"train@lmf-{fold}", f"train@dtagn-{fold}")
-        assert said.count("Running stage") == 2
-        worker.run("dvc", "push", "--run-cache", f"train@lmf-{fold}", f"train@dtagn-{fold}")
-        for file in worker.folder.glob("results/predictions/*.parquet"):
-            predictions[file.name] = file.read_bytes()
+@pytest.fixture
+def machines(first: Checkout, tmp_path: Path) -> list[Checkout]:
+    """Two clones of the first machine's commit."""
+    for name in ("one", "two"):
+        subprocess.run(["git", "clone", "-q", first.folder, tmp_path / f"clone-{name}"], check=True)
+    return [Checkout.copy(tmp_path / f"clone-{name}", tmp_path / name) for name in ("one", "two")]
+
+
+def collect(first: Checkout, machines: list[Checkout], folds: int) -> None:
+    """The first machine has every fold, and trains none."""
     first.run("dvc", "fetch", "--run-cache")
     said = first.run("dvc", "repro", "--pull", "train")
-    assert "Running stage" not in said
-    assert said.count("is cached - skipping run") == 4
-    assert len(predictions) == 4
-    for name, content in predictions.items():
-        assert (first.folder / "results/predictions" / name).read_bytes() == content
+    assert said.count("Running stage") == 4 - folds
+    assert said.count("is cached - skipping run") == folds
+    made = [file for machine in machines for file in machine.folder.glob("results/predictions/*.parquet")]
+    assert len({file.name for file in made}) == len(made) == folds
+    for file in made:
+        assert (first.folder / "results/predictions" / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.slow
+def test_folds_of_two_workers_are_collected(first: Checkout, machines: list[Checkout]) -> None:
+    for fold, machine in enumerate(machines):
+        machine.run("dvc", "pull", "--run-cache", "featurize")
+        said = machine.run("dvc", "repro", "--single-item", f"train@lmf-{fold}", f"train@dtagn-{fold}")
+        assert said.count("Running stage") == 2
+        machine.run("dvc", "push", "--run-cache", f"train@lmf-{fold}", f"train@dtagn-{fold}")
+    collect(first, machines, folds=4)
+
+
+@pytest.mark.slow
+def test_a_work_pool_hands_folds_to_two_workers(first: Checkout, machines: list[Checkout]) -> None:
+    port, worker = open_port(), ("prefect", "worker", "start", "--pool", "folds", "--type", "process", "--limit", "1")
+    page = Running(first, "flows.ui", "--port", str(port))
+    page.until("Prefect; to start a run")
+    workers = []
+    try:
+        for machine in machines:
+            workers.append(Running(machine, *worker, PREFECT_API_URL=f"http://127.0.0.1:{port}/api",
+                                   PREFECT_HOME=str(machine.folder / ".prefect"), PYTHONPATH=str(machine.folder),
+                                   PREFECT_WORKER_QUERY_SECONDS="1"))  # fmt: skip
+            workers[-1].until("started!")
+        said = first.run("flows.fold", "train@lmf-0", "train@lmf-1", "train@dtagn-0")
+        assert said.count(": ran") == 3
+    finally:
+        for process in [*workers, page]:
+            process.end(signal.SIGINT)
+    assert all(len(list(machine.folder.glob("results/predictions/*.parquet"))) >= 1 for machine in machines)
+    assert all(gone(checkout.folder) for checkout in [first, *machines])
+    collect(first, machines, folds=3)
 
 
 def test_the_page_names_the_commands_that_are_tested() -> None:
@@ -59,5 +91,7 @@ def test_the_page_names_the_commands_that_are_tested() -> None:
         "dvc pull --run-cache featurize",
         "dvc fetch --run-cache",
         "dvc repro --pull",
+        "prefect worker start --pool folds --type process --limit 1",
+        "python -m flows.fold train@lmf-",
     ):
         assert command in page

@@ -145,12 +145,15 @@ def read_sequence(path: Path | str, table: Table, number: int) -> pd.DataFrame:
 @lru_cache(maxsize=8)
 def _places(path: Path, table: Table, file: pq.ParquetFile) -> pd.DataFrame:
     """The key of each sequence, its row group, its first row within that, and its number of rows."""
-    places = [pd.DataFrame(columns=[*table.key, "group", "start", "rows"])]
+    keys, places = [table.schema.empty_table().select(table.key)], [np.empty((0, 3), int)]
     for group in range(file.num_row_groups):  # not all at once: memory is for sequences, not for their frames
-        rows = _checked(path, table, partial(file.read_row_group, group, table.key)).to_pandas()
-        start = np.flatnonzero((rows != rows.shift()).any(axis=1))
-        places.append(rows.iloc[start].assign(group=group, start=start, rows=np.diff(start, append=len(rows))))
-    found = pd.concat(places[1:] or places, ignore_index=True)
+        rows = _checked(path, table, partial(file.read_row_group, group, table.key)).combine_chunks()
+        changes = [pc.not_equal(column[1:], column[:-1]).to_numpy() for column in rows.columns]
+        start = np.flatnonzero([True, *np.logical_or.reduce(changes)])
+        keys.append(rows.take(start))
+        places.append(np.column_stack([np.full_like(start, group), start, np.diff(start, append=len(rows))]))
+    found = pa.concat_tables(keys).combine_chunks().to_pandas()
+    found[["group", "start", "rows"]] = np.concatenate(places)
     again = found.duplicated(table.key)
     if again.any():
         name = found["sequence"][again].iloc[0]
