@@ -30,10 +30,10 @@ ui: $(READY) ## Open Prefect's page for this project on http://127.0.0.1:$(PORT)
 	@python -m flows.ui --port $(PORT)
 
 test: $(READY) ## Run the tests, all but the slow ones
-	python -m pytest -n auto -m "not slow"
+	python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: $(READY) ## Run all tests, also those that kill runs at every turn
-	python -m pytest -n auto
+	python -m pytest -n auto --dist worksteal
 
 lint: $(READY) ## Check style and types
 	ruff check .

@@ -29,7 +29,10 @@ class Checkout:
                 and not name.endswith("dvc.lock")
             ):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
+                shutil.copy2(ROOT / name, folder / name)
+        for compiled in ROOT.glob("stages/**/__pycache__/*.nb[ic]"):  # good for a file of the same time of change
+            (folder / compiled.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+            shutil.copy2(compiled, folder / compiled.relative_to(ROOT))
         if (ROOT / ".cache").is_dir():  # the parsed assets of the simulated faces
             shutil.copytree(ROOT / ".cache", folder / ".cache")
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)

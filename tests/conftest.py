@@ -31,6 +31,11 @@ SMALL: dict[str, dict[str, Any]] = {
 """params.yaml of a run that takes seconds: everything real, everything small."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that need a finished pipeline come first: they take longest, and only one worker waits until it is made."""
+    items.sort(key=lambda item: "finished" not in getattr(item, "fixturenames", ()))
+
+
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     """``base`` with the leaves of ``change``."""
     return base | {
