@@ -87,11 +87,14 @@ def _change_of_distance(points):  # type: ignore[no-untyped-def]
 def _normalised(change, eps):  # type: ignore[no-untyped-def]
     result = np.full(change.shape, 127, np.uint8)
     n = change.shape[1]
+    most = np.empty(n)
     for t in range(change.shape[0]):
-        largest = 0.0
-        for i in range(n):
-            for j in range(i):
-                largest = max(largest, abs(change[t, i, j]))
+        most[:] = 0
+        for i in range(n):  # a maximum for each column, since one for all would wait for the last at every step
+            for j in range(n):
+                size = abs(change[t, i, j])
+                most[j] = size if size > most[j] else most[j]
+        largest = most.max()
         if largest < eps or largest == 0:
             continue
         for i in range(n):
