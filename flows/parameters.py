@@ -9,7 +9,7 @@ from functools import reduce
 from operator import getitem
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from dvc.exceptions import InvalidArgumentError
@@ -46,14 +46,10 @@ class Changes(BaseModel):
     root: str | None = _line("dataset.root", "Folder that holds the data set, such as cohn-kanade-images/ and Emotion/")
     folds: list[int] | None = _line("protocol.folds", "The folds that are tested, one item each")
     subjects: int | None = _line("simulate.subjects", "Simulated people", ge=2)
-    interpolator: Literal["flow", "average", "sepconv"] | None = _line(
-        "synthesize.interpolator", "How micro sequences are made"
-    )
-    landmarks: Literal["dlib-flow", "dlib", "aam-flow", "aam", "ckplus"] | None = _line(
-        "landmark.method", "How the 68 points are found"
-    )
+    interpolator: panel.Interpolator | None = _line("synthesize.interpolator", "How micro sequences are made")
+    landmarks: panel.LandmarkMethod | None = _line("landmark.method", "How the 68 points are found")
     seed: int | None = _line("train.seed", "Each model and fold derives its own from it")
-    profile: Literal["default", "paper"] | None = _line(
+    profile: panel.Profile | None = _line(
         "train.profile", "default: narrow networks for a CPU; paper: the published widths, for a GPU"
     )
     lmf_epochs: int | None = _line("train.lmf.schedule.epochs", "Epochs of LMF-FER", ge=1)

@@ -50,8 +50,8 @@ def main() -> None:
         parquet.Writer(OUT / "lmf.parquet", schema.LMF) as lmf,
         parquet.Writer(OUT / "dtagn.parquet", schema.DTAGN) as dtagn,
     ):
-        rows = (dict(zip(work.columns, values, strict=True)) for values in work.itertuples(index=False, name=None))
-        for maps_row, dtagn_row in room.each(partial(featurize, options=options), rows, "featurize", total=len(work)):
+        rows = room.each(partial(featurize, options=options), parquet.records(work), "featurize", total=len(work))
+        for maps_row, dtagn_row in rows:
             lmf.write([maps_row])
             dtagn.write([dtagn_row])
     room.say("featurize", f"{len(work)} sequences of landmarks -> {lmf.rows} rows of LMF maps, {dtagn.rows} of DTAGN")

@@ -54,7 +54,7 @@ class Job:
 def jobs(sequences: pd.DataFrame, path: Path, which: str) -> list[Job]:
     """The sequences whose frames ``path`` holds, in the order of ``sequences``; ``which`` is the set's name."""
     number = parquet.index(path, FRAMES)
-    rows = (dict(zip(sequences.columns, values, strict=True)) for values in sequences.itertuples(index=False))
+    rows = parquet.records(sequences)
     return [Job(row, which, path, number[row["sequence"]]) for row in rows if row["sequence"] in number]
 
 

@@ -42,6 +42,9 @@ Part: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 Noise: TypeAlias = Annotated[float, Field(ge=0, le=50)]
 Error: TypeAlias = Annotated[float, Field(ge=0, le=10)]
 Dropout: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Interpolator: TypeAlias = Literal["flow", "average", "sepconv"]
+LandmarkMethod: TypeAlias = Literal["dlib-flow", "dlib", "aam-flow", "aam", "ckplus"]
+Profile: TypeAlias = Literal["default", "paper"]
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -124,7 +127,7 @@ class Sepconv(Section):
 
 
 class Synthesize(Section):
-    interpolator: Literal["flow", "average", "sepconv"]
+    interpolator: Interpolator
     weights: Name
     originals: Annotated[int, Field(ge=2, le=257)]
     portraits: Portraits
@@ -132,7 +135,7 @@ class Synthesize(Section):
 
 
 class Landmark(Section):
-    method: Literal["dlib-flow", "dlib", "aam-flow", "aam", "ckplus"]
+    method: LandmarkMethod
     enlarge: Annotated[int, Field(ge=1, le=16)]
     smooth: Size
     patch: Size
@@ -183,7 +186,7 @@ class Svm(Section):
 
 
 class Train(Section):
-    profile: Literal["default", "paper"]
+    profile: Profile
     compile: bool
     threads: Annotated[int, Field(ge=1, le=1024)]
     seed: Seed

@@ -177,6 +177,11 @@ def _checked(path: Path, table: Table, fetch: Callable[[], pa.Table]) -> pa.Tabl
     return data
 
 
+def records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows of a data frame as dicts, one at a time: all at once they would take many times its memory."""
+    return (dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None))
+
+
 def arrays(column: Iterable[bytes], dtype: DTypeLike, item: tuple[int, ...]) -> np.ndarray:
     """Stacks a column of raw C-order arrays (n, *item), of the same n in all rows, into one of (rows, n, *item)."""
     rows = list(column)
