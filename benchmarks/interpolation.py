@@ -39,13 +39,14 @@ from stages.synthesize.sepconv import Config, SepConv, midpoints
 from stages.tables import room
 from stages.tables.schema import EMOTIONS
 
-METHODS = ("average", "flow", "sepconv")
+METHODS = ("average", "flow", "rife", "sepconv")
 LENGTH = 12
 """Frames of a simulated sequence."""
 CLIPS = {"first three frames": (0, 1, 2), "whole sequence": (0, LENGTH // 2, LENGTH - 1)}
 """The frames of a sequence between which frames are made: what the pipeline does, and larger motions."""
 WARPS = (1, 2, 3)
 """Longest motion between the two frames of a warped picture, px."""
+ALL_WARPS = f"warps of {WARPS[0]} to {WARPS[-1]} px"
 MOVED = 3
 """What differs by more than this between the clean frames on both sides is the moving region, grey levels ..."""
 AROUND = 9
@@ -179,8 +180,10 @@ def measure(
 
 def tables(lines: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Title -> one row for each method, one column for each kind."""
-    kinds = [*(f"warp of {longest} px" for longest in WARPS), *CLIPS]
-    sums = lines[lines["method"] != "rendered"].groupby(["noise", "method", "kind"])[["error", "structure", "pixels"]]
+    warps = [f"warp of {longest} px" for longest in WARPS]
+    kinds, together = [*warps, ALL_WARPS, *CLIPS], lines["kind"].isin(warps)
+    pooled = pd.concat([lines, lines[together].assign(kind=ALL_WARPS)])
+    sums = pooled[pooled["method"] != "rendered"].groupby(["noise", "method", "kind"])[["error", "structure", "pixels"]]
     total = sums.sum()
     psnr = (10 * np.log10(255**2 * total["pixels"] / total["error"])).unstack("kind")[kinds]
     ssim = (total["structure"] / total["pixels"]).unstack("kind")[kinds]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import psutil
 
 from tests.conftest import ROOT, write_params
 
@@ -86,3 +91,55 @@ class Checkout:
                  *self.folder.glob("data/features/*.parquet"), *self.folder.glob("results/report.html")]  # fmt: skip
         times = re.compile(rb'<table><caption id="caption-times">.*?</table>', re.DOTALL)
         return {str(file.relative_to(self.folder)): times.sub(b"", file.read_bytes()) for file in files}
+
+
+def within(folder: Path) -> list[psutil.Process]:
+    """The processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def gone(folder: Path, seconds: float = 20) -> bool:
+    """Whether, after at most this long, no process works in the folder."""
+    end = time.monotonic() + seconds
+    while within(folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not within(folder)
+
+
+class Running:
+    """A command of a checkout that runs beside the test, with ``settings`` in its environment."""
+
+    def __init__(self, checkout: Checkout, *command: str, **settings: str) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", *command], cwd=checkout.folder,
+                                        env=checkout.environment | settings,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
+        self.said = ""
+
+    def until(self, words: str) -> None:
+        """Reads what it says until ``words`` come."""
+        for line in self.process.stdout or ():
+            self.said += line
+            if words in line:
+                return
+        raise AssertionError(f"never said {words!r}:\n{self.said}")
+
+    def end(self, number: int | None = None) -> int:
+        """Its exit status, after signal ``number`` if one is given."""
+        if number is not None:
+            self.process.send_signal(number)
+        self.said += self.process.communicate(timeout=400)[0]
+        return self.process.returncode
+
+
+def open_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from prefect.states import Failed
 from flows import graph, parameters, reproduce, supervised
 from flows.parameters import Changes
 from tests import browser
-from tests.checkout import Checkout
+from tests.checkout import Checkout, Running, gone, open_port, within
 from tests.conftest import ROOT
 
 PARENT = """
@@ -34,56 +33,10 @@ time.sleep(1000)
 """
 
 
-def within(folder: Path) -> list[psutil.Process]:
-    """The processes that work in a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
 def named(folder: Path, words: str) -> psutil.Process:
     """The process in ``folder`` whose command line ends with ``words``; not its supervisor."""
     lines = {process: process.cmdline() for process in within(folder)}
     return next(process for process, line in lines.items() if "-I" not in line and " ".join(line).endswith(words))
-
-
-def gone(folder: Path, seconds: float = 20) -> bool:
-    """Whether, after at most this long, no process works in the folder."""
-    end = time.monotonic() + seconds
-    while within(folder) and time.monotonic() < end:
-        time.sleep(0.1)
-    return not within(folder)
-
-
-class Running:
-    """A command of a checkout that runs beside the test, with ``settings`` in its environment."""
-
-    def __init__(self, checkout: Checkout, *command: str, **settings: str) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", *command], cwd=checkout.folder,
-                                        env=checkout.environment | settings,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
-        self.said = ""
-
-    def until(self, words: str) -> None:
-        """Reads what it says until ``words`` come."""
-        for line in self.process.stdout or ():
-            self.said += line
-            if words in line:
-                return
-        raise AssertionError(f"never said {words!r}:\n{self.said}")
-
-    def end(self, number: int | None = None) -> int:
-        """Its exit status, after signal ``number`` if one is given."""
-        if number is not None:
-            self.process.send_signal(number)
-        self.said += self.process.communicate(timeout=400)[0]
-        return self.process.returncode
 
 
 # --- Children that never outlive their parent
@@ -301,12 +254,6 @@ FIELD = """[...document.querySelectorAll(".schema-form-property")]
     .filter(it => it.innerText.startsWith("%s")).at(-1)?.querySelector("input")"""
 
 STATE = "document.querySelector('.page-heading')?.parentElement.innerText.includes('%s')"
-
-
-def open_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 def start_from_form(page: browser.Page, address: str, line: str, value: str) -> None:

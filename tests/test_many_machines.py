@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkout import Checkout
+from tests.checkout import Checkout, Running, gone, open_port
 from tests.conftest import ROOT
-from tests.test_flows import Running, gone, open_port
 
 
 def git(checkout: Checkout, *command: str) -> None:

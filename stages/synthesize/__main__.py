@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from stages.synthesize.interpolators import choose
+from stages.synthesize.interpolators import NETWORKS, choose
 from stages.synthesize.micro import synthesize
 from stages.synthesize.recursion import depth
 from stages.tables import parquet, room
@@ -19,7 +19,7 @@ REJECTED_PATH = "data/interim/rejected_synthesize.parquet"
 def main() -> None:
     chosen = room.params("synthesize")
     levels = depth(chosen["originals"], room.params("protocol")["frames"])
-    device = str(room.device()) if chosen["interpolator"] == "sepconv" else "cpu"  # asking takes torch
+    device = str(room.device()) if chosen["interpolator"] in NETWORKS else "cpu"  # asking takes torch
     interpolator = (chosen["interpolator"], chosen["weights"], device)
     choose(*interpolator)  # a wrong name or a wrong file fails here, before any work
     names = parquet.read(SEQUENCES_PATH, SEQUENCES, ["sequence"])["sequence"]

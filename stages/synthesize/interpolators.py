@@ -8,6 +8,9 @@ import numpy as np
 from stages.synthesize.recursion import Interpolator
 from stages.tables.room import RoomError
 
+NETWORKS = ("sepconv", "rife")
+"""Those that take torch, and a GPU where there is one."""
+
 
 def average(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The plain mean of both frames: what interpolation has to beat. Shapes as in ``Interpolator``."""
@@ -72,4 +75,8 @@ def choose(name: str, weights: str, device: str = "cpu") -> Interpolator:
         from stages.synthesize.weights import load
 
         return Learned(load(weights).to(device))
-    raise RoomError(f"params.yaml: synthesize.interpolator is '{name}'; choose flow, average or sepconv")
+    if name == "rife":
+        from stages.synthesize.rife import Rife
+
+        return Rife(device)
+    raise RoomError(f"params.yaml: synthesize.interpolator is '{name}'; choose flow, average, sepconv or rife")

@@ -42,7 +42,7 @@ Part: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 Noise: TypeAlias = Annotated[float, Field(ge=0, le=50)]
 Error: TypeAlias = Annotated[float, Field(ge=0, le=10)]
 Dropout: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-Interpolator: TypeAlias = Literal["flow", "average", "sepconv"]
+Interpolator: TypeAlias = Literal["flow", "average", "sepconv", "rife"]
 LandmarkMethod: TypeAlias = Literal["dlib-flow", "dlib", "aam-flow", "aam", "ckplus"]
 Profile: TypeAlias = Literal["default", "paper"]
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -165,6 +165,8 @@ class Lmf(Section):
     dropout: Dropout
     steps: Annotated[int, Field(ge=1, le=1000)]
     part: Part
+    other: Error
+    turn: Error
     noise: Error
     schedule: Schedule
 

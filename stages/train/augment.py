@@ -27,6 +27,17 @@ for _right, _left in _PAIRS:
     MIRROR[[_right, _left]] = _left, _right
 """Landmark i of a mirrored face lies where landmark MIRROR[i] of the original lay: its own inverse."""
 
+DEPTH = np.array([
+    *(-0.46, -0.44, -0.38, -0.33, -0.26, -0.17, -0.10, -0.01, 0.03, -0.01, -0.10, -0.17, -0.26, -0.33, -0.38, -0.44,
+      -0.46),  # jaw
+    *(-0.14, -0.03, 0.05, 0.09, 0.12, 0.12, 0.09, 0.05, -0.03, -0.14),  # brows
+    *(0.11, 0.13, 0.17, 0.22, 0.12, 0.15, 0.16, 0.15, 0.12),  # nose
+    *(0.00, 0.04, 0.04, 0.02, 0.04, 0.03, 0.02, 0.04, 0.04, 0.00, 0.03, 0.04),  # eyes
+    *(0.06, 0.14, 0.17, 0.18, 0.17, 0.14, 0.06, 0.10, 0.14, 0.15, 0.14, 0.10),  # outer lips
+    *(0.08, 0.13, 0.13, 0.13, 0.08, 0.12, 0.12, 0.12),  # inner lips
+])  # fmt: skip
+"""How far each landmark lies before the mean of all, towards the camera, in jaw widths: MakeHuman's neutral face."""
+
 STILL = 1e-3
 """A largest LMF below this is rounding and no motion, px: landmarks are float32 here."""
 
@@ -59,14 +70,53 @@ def start(sequences: Tensor, frames: Tensor, share: Tensor | float, count: int) 
     return torch.lerp(sequences[row, before].float(), sequences[row, after].float(), weight)
 
 
+def motion(points: Tensor) -> Tensor:
+    """The root mean square motion since the first frame of landmarks (rows, frames, 68, 2): (rows,) px."""
+    return (points - points[:, :1]).square().sum(dim=-1).mean(dim=(1, 2)).sqrt()
+
+
+def with_other(points: Tensor, largest: float) -> Tensor:
+    """Landmarks (rows, frames, 68, 2) that also do a little of what those of another row do.
+
+    That row, or its mirror image, forwards or backwards: nobody shows an expression and holds the rest of the face
+    still. The size of what is added is a share of the row's own motion, drawn from [0, ``largest``] (ours).
+    """
+    rows, device = len(points), points.device
+    change, order = points - points[:, :1], torch.randperm(rows, device=device)
+    mirror = torch.as_tensor(MIRROR, device=device)
+    flip, back = torch.rand(2, rows, device=device) < 0.5
+    other = change[order]
+    flipped = other[:, :, mirror] * torch.tensor([-1.0, 1.0], device=device)
+    other = torch.where(flip[:, None, None, None], flipped, other)
+    size = largest * torch.rand(rows, device=device) * motion(points) / motion(points)[order].clamp(min=STILL)
+    return points + torch.where(back, -size, size)[:, None, None, None] * other
+
+
+def with_turn(points: Tensor, largest: float) -> Tensor:
+    """Landmarks (rows, frames, 68, 2) of a head that also turns left or right, up or down, and comes nearer or goes.
+
+    It does so evenly from frame to frame. The motion of a turn is a normal random number times a share of the row's
+    own motion, drawn from [0, ``largest``]; of coming nearer, half of that (ours).
+    """
+    rows, frames = points.shape[:2]
+    still = points[:, :1]
+    depth = torch.as_tensor(DEPTH, dtype=points.dtype, device=points.device)
+    depth = depth / depth.square().mean().sqrt()
+    outwards = still - still.mean(dim=2, keepdim=True)
+    outwards = outwards / outwards.square().sum(dim=-1, keepdim=True).mean(dim=2, keepdim=True).sqrt()
+    size = largest * torch.rand(rows, device=points.device) * motion(points)
+    yaw, pitch, nearer = (size * torch.randn(3, rows, device=points.device))[..., None, None]
+    turned = torch.stack([yaw * depth, pitch * depth], dim=-1) + nearer[..., None] / 2 * outwards
+    return points + torch.linspace(0, 1, frames, device=points.device)[:, None, None] * turned
+
+
 def with_error(points: Tensor, largest: float) -> Tensor:
     """Landmarks (rows, frames, 68, 2) with random errors in all frames but the first.
 
     Their standard deviation is a share of the root mean square motion, drawn from [0, ``largest``] for every row: LMF
     is blind to the size of all motion, so a micro-expression is a large one with larger landmark errors (ours).
     """
-    motion = (points - points[:, :1]).square().sum(dim=-1).mean(dim=(1, 2)).sqrt()
-    size = largest * torch.rand(len(points), device=points.device) * motion
+    size = largest * torch.rand(len(points), device=points.device) * motion(points)
     error = torch.randn_like(points) * size[:, None, None, None]
     error[:, 0] = 0
     return points + error

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from stages.tables import schema
 from stages.tables.parquet import arrays
-from stages.train.augment import lmf_maps, mirrored, padded, shares, start, with_error
+from stages.train.augment import lmf_maps, mirrored, padded, shares, start, with_error, with_other, with_turn
 from stages.train.optimise import Schedule, Trainer
 
 TABLE = schema.LMF
@@ -34,7 +34,9 @@ class Config:
     dropout: float  # before the LSTM's layers and the classifier
     steps: int  # maps that a training step makes of a sequence; few span more time, so motion stands out of the error
     part: float  # shortest part of a sequence that is trained on, as a share of it
-    noise: float  # largest landmark error that is added, as a share of the motion
+    other: float  # largest motion of another sequence that is added, as a share of a sequence's own
+    turn: float  # largest head motion that is added, likewise
+    noise: float  # largest landmark error that is added, likewise
     schedule: Schedule
 
 
@@ -71,8 +73,8 @@ class LmfFer(nn.Module):
 def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
     """Trains on the landmarks of all ``rows``, whose maps are made anew for every step.
 
-    A step sees each sequence part-way, with landmark errors, and half of the batch mirrored; LMF itself is blind to
-    shift and rotation.
+    A step sees each sequence part-way, with some motion besides the expression and with landmark errors, and half of
+    the batch mirrored; LMF itself is blind to shift and rotation in the image.
     """
     device = trainer.device
     network = LmfFer(config).to(device).train()
@@ -84,6 +86,7 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
     def loss(batch: Tensor) -> Tensor:
         share = shares(len(batch), config.part, device)
         moved = start(points[batch], frames[batch], share, config.steps + 1)
+        moved = with_turn(with_other(moved, config.other), config.turn)
         inputs = lmf_maps(with_error(moved, config.noise))
         flip = torch.rand(len(batch), device=device) < 0.5
         inputs = torch.where(flip[:, None, None, None], mirrored(inputs), inputs)
