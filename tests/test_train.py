@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from torch import nn
 
-from stages.tables import parquet, schema
+from stages.tables import muon, parquet, schema
 from stages.train import augment, dtagn, lmf, svm
 from stages.train.augment import MIRROR
 from stages.train.optimise import Schedule, Trainer
@@ -232,6 +232,24 @@ def test_faces_and_landmarks_turn_together(degrees: float, flip: bool) -> None:
     turned = dtagn.turned(trajectory, angle, flips)[0, 0, MIRROR[index] if flip else index]
     assert np.sign(float(turned[0])) == np.sign(expected[0])
     assert np.sign(float(turned[1])) == np.sign(expected[1])
+
+
+@given(seeds, st.integers(1, 40), st.integers(1, 40))
+@settings(deadline=None, max_examples=25)
+def test_muon_steps_along_what_newton_and_schulz_make_of_the_gradient(seed: int, rows: int, columns: int) -> None:
+    """Against the iteration as published, X <- aX + (bXX' + c(XX')^2)X, and for weights of one shape at once."""
+    torch.manual_seed(seed)
+    weights = [nn.Parameter(torch.zeros(rows, columns)) for _ in range(2)]
+    for weight in weights:
+        weight.grad = torch.randn(rows, columns)
+    muon.Muon(weights, lr=0.5, momentum=0.0).step()
+    for weight in weights:
+        assert weight.grad is not None
+        x = weight.grad.double() / weight.grad.double().norm()
+        for _ in range(5):
+            x = 3.4445 * x + (-4.7750 * x @ x.T + 2.0315 * (x @ x.T) @ (x @ x.T)) @ x
+        stretch = max(1, rows / columns) ** 0.5
+        torch.testing.assert_close(weight.detach().double(), -0.5 * stretch * x, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("model", [lmf, dtagn])

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+STEPS = 5
+"""Of Newton and Schulz."""
+
 
 class Muon(torch.optim.Optimizer):
     """Momentum whose every step is made orthogonal, so that no direction of a layer outruns the others.
@@ -36,11 +39,20 @@ class Muon(torch.optim.Optimizer):
 
 
 def _orthogonal(matrices: torch.Tensor) -> torch.Tensor:
-    """About the nearest orthogonal matrices (count, rows, columns): five Newton-Schulz steps, Jordan's coefficients."""
+    """About the nearest orthogonal matrices to (count, rows, columns): five Newton-Schulz steps, Jordan's coefficients.
+
+    A step is X <- p(XX')X. All p(XX') are polynomials of the first XX', so they are multiplied with one another, at the
+    size of the shorter side, and with X once: half of the work for a layer of this project, a third for VGG16's.
+    """
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-12)
-    for _ in range(5):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    gram, product = x @ x.mT, None
+    for step in range(STEPS):
+        factor = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        factor.diagonal(dim1=1, dim2=2).add_(3.4445)
+        product = factor if product is None else factor @ product
+        if step < STEPS - 1:
+            gram = factor @ gram @ factor
+    x = product @ x
     return x.mT if tall else x

@@ -83,7 +83,7 @@ class Trainer:
         weights, others = ([p for p in parameters if (p.ndim > 1) == large] for large in (True, False))
         optimisers: list[torch.optim.Optimizer] = [
             Muon(weights, schedule.learning_rate),
-            torch.optim.Adam(others, schedule.learning_rate / 5),
+            torch.optim.Adam(others, schedule.learning_rate / 5, fused=True),
         ]
         cycles = [
             OneCycleLR(one, one.defaults["lr"], total_steps=schedule.epochs * batches, cycle_momentum=False)
