@@ -37,12 +37,23 @@ BLOCK = "```\n{}\n```\n"
 
 
 def copied(folder: Path) -> None:
-    """The project's files with the results of its last run, as a repository of its own at ``folder``."""
+    """The project's files with the names of what its last run wrote, at ``folder``."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     for name in {*listed.stdout.splitlines(), *LATER}:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+
+
+def prepare(folder: Path) -> None:
+    """Makes the copy a repository of its own, with this folder's cache and all that the last run wrote."""
+    for command in (
+        "git init -q -b main && git config user.name lmf-fer && git config user.email lmf-fer@localhost",
+        f"dvc config --local cache.dir {ROOT / '.dvc/cache'} && dvc config --local cache.type hardlink,copy",
+        "git add -A && git reset -q dvc.lock data/dvc.lock results/table.* && git commit -qm 'The project'",
+        "dvc checkout",
+    ):
+        run(command, folder)
 
 
 def run(command: str, folder: Path) -> str:
@@ -63,13 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=ROOT / ".dvc/tmp") as name:  # one file system with the cache: hard links
         folder = Path(name) / "copy"
         copied(folder)
-        for command in (
-            "git init -q -b main && git config user.name lmf-fer && git config user.email lmf-fer@localhost",
-            f"dvc config --local cache.dir {ROOT / '.dvc/cache'} && dvc config --local cache.type hardlink,copy",
-            "git add -A && git reset -q dvc.lock data/dvc.lock results/table.* && git commit -qm 'The project'",
-            "dvc checkout",
-        ):
-            run(command, folder)
+        prepare(folder)
         said = {command: run(command, folder) for command in COMMANDS}
     blocks = {command: BLOCK.format(command if command in SILENT else f"{command}\n{words}")
               for command, words in said.items()}  # fmt: skip
