@@ -17,8 +17,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 CHUNK = 8
 """Items that travel together: one takes some 10 to 500 ms, a task of Dask about 1 ms."""
-AHEAD = 2
+AHEAD = 4
 """Chunks in flight for every thread of the cluster."""
+ASK = 16
+"""The number of threads, which may change, is asked for before every so many chunks: the answer takes milliseconds."""
 PATIENCE = 60
 """Seconds to wait for the scheduler and for a first worker."""
 
@@ -61,9 +63,11 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
         shared = client.submit(_same, function, pure=False)  # sent once, not with every chunk
         waiting: deque = deque()
         items = iter(items)
-        while some := list(islice(items, CHUNK)):
+        for number, some in enumerate(iter(lambda: list(islice(items, CHUNK)), [])):
+            if number % ASK == 0:
+                ahead = AHEAD * max(1, sum(client.nthreads().values()))
             waiting.append(client.submit(_chunk, shared, some, pure=False))
-            while len(waiting) > AHEAD * max(1, sum(client.nthreads().values())):
+            while len(waiting) > ahead:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
