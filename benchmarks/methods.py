@@ -10,12 +10,11 @@ does, and writes methods.md beside this file.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.variant import LATER, ROOT, copied, prepare, run
+from benchmarks.variant import copied, run
 from stages.tables import panel, room
 
 HERE = Path(__file__).parent
@@ -35,13 +34,8 @@ def main() -> None:
     )
     parser.add_argument("methods", nargs="+", help="values of landmark.method beside the last run's")
     methods = parser.parse_args().methods
-    if not all((ROOT / name).is_file() for name in LATER):
-        raise room.RoomError("dvc.lock: not found; run make reproduce first")
-    rows = [percent(ROOT, panel.read(ROOT / "params.yaml")["landmark"]["method"])]
-    with tempfile.TemporaryDirectory(dir=ROOT / ".dvc/tmp") as name:
-        folder = Path(name) / "copy"
-        copied(folder)
-        prepare(folder)
+    with copied() as folder:
+        rows = [percent(folder, panel.read(folder / "params.yaml")["landmark"]["method"])]
         for method in methods:
             run(f"python -m flows.reproduce -S landmark.method={method}", folder)
             rows.append(percent(folder, method))

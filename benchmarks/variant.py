@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[1]
@@ -36,26 +38,6 @@ COMMANDS = (
 BLOCK = "```\n{}\n```\n"
 
 
-def copied(folder: Path) -> None:
-    """The project's files with the names of what its last run wrote, at ``folder``."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
-    for name in {*listed.stdout.splitlines(), *LATER}:
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-
-
-def prepare(folder: Path) -> None:
-    """Makes the copy a repository of its own, with this folder's cache and all that the last run wrote."""
-    for command in (
-        "git init -q -b main && git config user.name lmf-fer && git config user.email lmf-fer@localhost",
-        f"dvc config --local cache.dir {ROOT / '.dvc/cache'} && dvc config --local cache.type hardlink,copy",
-        "git add -A && git reset -q dvc.lock data/dvc.lock results/table.* && git commit -qm 'The project'",
-        "dvc checkout",
-    ):
-        run(command, folder)
-
-
 def run(command: str, folder: Path) -> str:
     """What a command prints on stdout; ends with its words where it fails."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -68,13 +50,30 @@ def run(command: str, folder: Path) -> str:
     return done.stdout.strip().replace(str(folder), "...")
 
 
-def main() -> None:
+@contextmanager
+def copied() -> Iterator[Path]:
+    """A copy of the project with all that its last run wrote, a repository of its own that uses this folder's cache."""
     if not all((ROOT / name).is_file() for name in LATER):
         sys.exit("error: dvc.lock: not found; run make reproduce first")
-    with tempfile.TemporaryDirectory(dir=ROOT / ".dvc/tmp") as name:  # one file system with the cache: hard links
-        folder = Path(name) / "copy"
-        copied(folder)
-        prepare(folder)
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / ".dvc/tmp") as parent:  # one file system with the cache: hard links
+        folder = Path(parent) / "copy"
+        for name in {*listed.stdout.splitlines(), *LATER}:
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        for command in (
+            "git init -q -b main && git config user.name lmf-fer && git config user.email lmf-fer@localhost",
+            f"dvc config --local cache.dir {ROOT / '.dvc/cache'} && dvc config --local cache.type hardlink,copy",
+            "git add -A && git reset -q dvc.lock data/dvc.lock results/table.* && git commit -qm 'The project'",
+            "dvc checkout",
+        ):
+            run(command, folder)
+        yield folder
+
+
+def main() -> None:
+    with copied() as folder:
         said = {command: run(command, folder) for command in COMMANDS}
     blocks = {command: BLOCK.format(command if command in SILENT else f"{command}\n{words}")
               for command, words in said.items()}  # fmt: skip

@@ -27,13 +27,13 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             alike: dict[torch.Size, list[nn.Parameter]] = {}
             for weight in group["params"]:
-                alike.setdefault(weight.flatten(1).shape, []).append(weight)
-            for (rows, columns), weights in alike.items():  # together, since most of a small product is the call
+                alike.setdefault(weight.shape, []).append(weight)
+            for weights in alike.values():  # together, since most of a small product is the call
                 gradient = torch.stack([weight.grad.flatten(1) for weight in weights if weight.grad is not None])
                 mean = self.state[weights[0]].setdefault("mean", torch.zeros_like(gradient))
                 mean.lerp_(gradient, 1 - group["momentum"])
                 steps = _orthogonal(gradient.lerp(mean, group["momentum"]))  # Nesterov's look ahead
-                stretch = max(1.0, rows / columns) ** 0.5
+                stretch = max(1.0, gradient.shape[1] / gradient.shape[2]) ** 0.5
                 for weight, step in zip(weights, steps, strict=True):
                     weight.add_(step.view_as(weight), alpha=-group["lr"] * stretch)
 

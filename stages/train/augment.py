@@ -70,6 +70,13 @@ def start(sequences: Tensor, frames: Tensor, share: Tensor | float, count: int) 
     return torch.lerp(sequences[row, before].float(), sequences[row, after].float(), weight)
 
 
+def flipped(points: Tensor, flip: Tensor) -> Tensor:
+    """Landmarks (rows, frames, 68, 2), or their motion, mirrored about x = 0 in the rows where ``flip`` (rows,)."""
+    index = torch.as_tensor(MIRROR, device=points.device)
+    mirror = points[:, :, index] * torch.tensor([-1.0, 1.0], device=points.device)
+    return torch.where(flip[:, None, None, None], mirror, points)
+
+
 def motion(points: Tensor) -> Tensor:
     """The root mean square motion since the first frame of landmarks (rows, frames, 68, 2): (rows,) px."""
     return (points - points[:, :1]).square().sum(dim=-1).mean(dim=(1, 2)).sqrt()
@@ -83,13 +90,10 @@ def with_other(points: Tensor, largest: float) -> Tensor:
     """
     rows, device = len(points), points.device
     change, order = points - points[:, :1], torch.randperm(rows, device=device)
-    mirror = torch.as_tensor(MIRROR, device=device)
     flip, back = torch.rand(2, rows, device=device) < 0.5
-    other = change[order]
-    flipped = other[:, :, mirror] * torch.tensor([-1.0, 1.0], device=device)
-    other = torch.where(flip[:, None, None, None], flipped, other)
-    size = largest * torch.rand(rows, device=device) * motion(points) / motion(points)[order].clamp(min=STILL)
-    return points + torch.where(back, -size, size)[:, None, None, None] * other
+    own = motion(points)
+    size = largest * torch.rand(rows, device=device) * own / own[order].clamp(min=STILL)
+    return points + torch.where(back, -size, size)[:, None, None, None] * flipped(change[order], flip)
 
 
 def with_turn(points: Tensor, largest: float) -> Tensor:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.tables import schema
-from stages.train.augment import MIRROR, padded, shares, start
+from stages.train.augment import flipped, padded, shares, start
 from stages.train.optimise import Schedule, Trainer
 
 TABLE = schema.DTAGN
@@ -141,9 +141,7 @@ def rotated(faces: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
 def turned(trajectory: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
     """Normalised landmarks (batch, frames, 68, 2) turned and mirrored like ``rotated``, and normalised again."""
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    index = torch.as_tensor(MIRROR, device=trajectory.device)
-    flipped = trajectory[:, :, index] * torch.tensor([-1.0, 1.0], device=trajectory.device)
-    x, y = torch.where(flip[:, None, None, None], flipped, trajectory).unbind(-1)
+    x, y = flipped(trajectory, flip).unbind(-1)
     points = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
     return points / points.std(dim=2, correction=0, keepdim=True).clamp(min=1e-6)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from stages.tables import schema
 from stages.tables.parquet import arrays
-from stages.train.augment import MIRROR, lmf_maps, mirrored, padded, shares, start, with_error, with_other, with_turn
+from stages.train.augment import flipped, lmf_maps, mirrored, padded, shares, start, with_error, with_other, with_turn
 from stages.train.optimise import Schedule, Trainer
 
 TABLE = schema.LMF
@@ -82,7 +82,6 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
         network.compile()
     points, frames = (data.to(device) for data in padded(rows["points"], "float32", (schema.POINTS, 2)))
     truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
-    mirror = torch.as_tensor(MIRROR, device=device)
 
     def loss(batch: Tensor) -> Tensor:
         share = shares(len(batch), config.part, device)
@@ -90,8 +89,7 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
         moved = with_turn(with_other(moved, config.other), config.turn)
         moved = with_error(moved, config.noise)
         flip = torch.rand(len(batch), device=device) < 0.5
-        moved = torch.where(flip[:, None, None, None], moved[:, :, mirror], moved)  # distances are those of a mirror
-        return F.cross_entropy(network(lmf_maps(moved)), truth[batch])
+        return F.cross_entropy(network(lmf_maps(flipped(moved, flip))), truth[batch])
 
     trainer.minimise("LMF-FER", network, network.parameters(), loss, len(rows), config.schedule)
     return network
