@@ -53,20 +53,20 @@ def failing(item: int) -> int:
 
 
 def test_results_come_in_order_and_no_more_are_made_than_needed(scheduler: str, tmp_path: Path) -> None:
-    results = cluster.each(partial(squared, folder=tmp_path), range(400), scheduler)
+    results = cluster.each(partial(squared, folder=tmp_path), range(400), scheduler, 400)
     assert next(results) == 0
-    assert len(list(tmp_path.iterdir())) <= cluster.CHUNK * (2 * cluster.AHEAD + 1)
+    assert len(list(tmp_path.iterdir())) <= 400 // (16 * 2) * (2 * cluster.AHEAD + 1)
     assert list(results) == [item * item for item in range(1, 400)]
 
 
 def test_the_work_of_a_worker_that_dies_is_done_again(scheduler: str, tmp_path: Path) -> None:
-    results = cluster.each(partial(fatal_once, folder=tmp_path), range(100), scheduler)
+    results = cluster.each(partial(fatal_once, folder=tmp_path), range(100), scheduler, 100)
     assert list(results) == [item * item for item in range(100)]
 
 
 def test_a_failure_arrives_as_it_was_raised(scheduler: str) -> None:
     with pytest.raises(RoomError, match=r"^item 0 cannot be read$"):
-        list(cluster.each(failing, range(3), scheduler))
+        list(cluster.each(failing, range(3), scheduler, 3))
 
 
 def test_a_room_writes_the_same_bytes_as_on_one_machine(scheduler: str, checkout: Checkout, finished: Path) -> None:
@@ -82,4 +82,4 @@ def test_a_room_writes_the_same_bytes_as_on_one_machine(scheduler: str, checkout
 def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 1)
     with pytest.raises(RoomError, match=r"no Dask scheduler answers at machine.scheduler 'tcp://127.0.0.1:1'; start"):
-        next(cluster.each(abs, [1], "tcp://127.0.0.1:1"))
+        next(cluster.each(abs, [1], "tcp://127.0.0.1:1", 1))

@@ -15,9 +15,9 @@ from stages.tables.room import RoomError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-CHUNK = 8
-"""Items that travel together: one takes some 10 to 500 ms, a task of Dask about 1 ms."""
-AHEAD = 4
+CHUNK = 32
+"""Most items that travel together: one takes some 10 to 500 ms, a task of Dask and its answer a few."""
+AHEAD = 3
 """Chunks in flight for every thread of the cluster."""
 ASK = 16
 """The number of threads, which may change, is asked for before every so many chunks: the answer takes milliseconds."""
@@ -33,8 +33,8 @@ def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
     return [function(item) for item in items]
 
 
-def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: str) -> Iterator[Result]:
-    """Applies ``function`` to every item on the cluster of ``scheduler`` and yields the results in the items' order.
+def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: str, total: int) -> Iterator[Result]:
+    """Applies ``function`` to all ``total`` items on the cluster of ``scheduler``; yields results in the items' order.
 
     A few chunks a worker are in flight, so memory does not grow with the number of items. The chunks of a worker that
     dies run again elsewhere. Raises RoomError when there is no cluster to be reached.
@@ -44,7 +44,8 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
     except ImportError:
         raise RoomError("machine.scheduler needs Dask: pip install -c constraints.txt -e '.[dask]'") from None
     try:
-        client = Client(scheduler, timeout=PATIENCE)
+        # Results come straight from the workers where those can be reached, else by way of the scheduler.
+        client = Client(scheduler, timeout=PATIENCE, direct_to_workers=True)
     except (OSError, ValueError):
         raise RoomError(
             f"params.yaml: no Dask scheduler answers at machine.scheduler '{scheduler}'; start one there with"
@@ -63,11 +64,13 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
         shared = client.submit(_same, function, pure=False)  # sent once, not with every chunk
         waiting: deque = deque()
         items = iter(items)
-        for number, some in enumerate(iter(lambda: list(islice(items, CHUNK)), [])):
+        threads = max(1, sum(client.nthreads().values()))
+        together = max(1, min(CHUNK, total // (16 * threads)))  # few items are spread evenly rather than batched
+        for number, some in enumerate(iter(lambda: list(islice(items, together)), []), 1):
             if number % ASK == 0:
-                ahead = AHEAD * max(1, sum(client.nthreads().values()))
+                threads = max(1, sum(client.nthreads().values()))
             waiting.append(client.submit(_chunk, shared, some, pure=False))
-            while len(waiting) > ahead:
+            while len(waiting) > AHEAD * threads:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()

@@ -116,7 +116,7 @@ def each(
     if scheduler:
         from stages.tables import cluster
 
-        results = cluster.each(function, items, scheduler)
+        results = cluster.each(function, items, scheduler, total)
     elif processes == 1:
         results = map(function, items)
     else:
