@@ -151,7 +151,7 @@ def write(
         for model in ("lmf", "dtagn"):
             own = [row for row in rows if (row["method"] == "LMF-FER") == (model == "lmf")]
             parquet.write(root / f"results/predictions/{model}-{fold}.parquet", PREDICTIONS, own)
-            history(root / f"results/history/{model}-{fold}.csv", model if own else None, random)
+            history(root / f"results/history/{model}-{fold}", model if own else None, random)
     lost = {"sequence": f"S{subjects:03d}/001", "stage": "synthesize", "code": "face lost"}
     unlabelled = {"sequence": "S001/009", "stage": "ingest", "code": "unlabelled", "reason": "it has no label file"}
     parquet.write(interim / "rejected_ingest.parquet", REJECTED, [unlabelled])
@@ -190,12 +190,12 @@ def answer(emotion: int) -> Row:
     return {"predicted": emotion, "probability": probability}
 
 
-def history(path: Path, model: str | None, random: np.random.Generator) -> None:
-    """Losses that fall, in train's format; only its first line where a fold holds nobody."""
-    lines = ["part,epoch,loss"]
+def history(folder: Path, model: str | None, random: np.random.Generator) -> None:
+    """Losses that fall, as train leaves them; none where a fold holds nobody."""
     parts = {"lmf": ["LMF-FER"], "dtagn": ["DTAN", "DTGN", "DTAGN"], None: []}
     for part in parts[model]:
         losses = 1.9 * np.exp(-np.arange(12) / 4) + 0.1 * random.random(12)
-        lines += [f"{part},{epoch},{loss:.4f}" for epoch, loss in enumerate(losses, 1)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
+        lines = ["step\tloss", *(f"{epoch}\t{loss:.4f}" for epoch, loss in enumerate(losses, 1))]
+        file = folder / f"plots/metrics/{part}/loss.tsv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(lines) + "\n")

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from dvclive import Live
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -303,7 +304,14 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         torch.manual_seed(1)
         return dict(model.fit(table, config, trainer).state_dict())
 
-    whole = Trainer()
+    def live(name: str) -> Live:
+        return Live(str(tmp_path / name), save_dvc_exp=False, dvcyaml=None)
+
+    def drawn(name: str) -> dict[str, str]:
+        folder = tmp_path / name / "plots/metrics"
+        return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*.tsv")}
+
+    whole = Trainer(live=live("whole"))
     wanted = trained(whole)
     cut = Trainer(checkpoint=tmp_path / "c", key="one", pause=0)
     with monkeypatch.context() as patch:
@@ -317,9 +325,11 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         patch.setattr(Trainer, "_keep", killed)
         with pytest.raises(Killed):
             trained(cut)
-    again = Trainer(checkpoint=tmp_path / "c", key="one", pause=1e9)
+    again = Trainer(checkpoint=tmp_path / "c", key="one", pause=1e9, live=live("again"))
     found = trained(again)
     assert again.history == whole.history
+    assert drawn("again") == drawn("whole")
+    assert set(drawn("whole")) == {f"{part}/loss.tsv" for part in whole.history}
     for name, value in wanted.items():
         assert torch.equal(found[name], value), name
 

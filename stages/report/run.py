@@ -29,7 +29,7 @@ SETTING_ASIDE = ("ingest", "synthesize", "landmark")
 BENCHMARKS = Path("benchmarks")
 MEASURED = ("landmarks", "interpolation")
 """Benchmarks that the page shows: measured before this run and committed with the code, not part of it."""
-LOSSES = {"part": "str", "epoch": "int64", "loss": "float64"}
+LOSSES = {"step": "int64", "loss": "float64"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def read() -> Run:
         statistics=json.loads(_made("statistics.json").read_text()),
         table=pd.read_csv(_made("table.csv")),
         curves=curves,
-        losses=pd.concat(pd.read_csv(file, dtype=LOSSES) for file in sorted(_made("history").glob("*.csv"))),
+        losses=_losses(),
         rejected=pd.concat(parquet.read(INTERIM / f"rejected_{stage}.parquet", REJECTED) for stage in SETTING_ASIDE),
         landmarks=parquet.read(INTERIM / "landmarks.parquet", LANDMARKS, ["set", "status", "jitter"]),
         typical=[shown[name] for name in typical],
@@ -92,6 +92,12 @@ def _made(name: str) -> Path:
     if not (RESULTS / name).exists():
         raise room.RoomError(f"{RESULTS / name}: not found; run the stages that come first: dvc repro evaluate")
     return RESULTS / name
+
+
+def _losses() -> pd.DataFrame:
+    files = sorted(_made("history").glob("*/plots/metrics/*/loss.tsv"))
+    parts = [pd.read_csv(file, sep="\t", dtype=LOSSES).assign(part=file.parent.name) for file in files]
+    return pd.concat(parts).rename(columns={"step": "epoch"})
 
 
 def _example(name: str, row: pd.Series, emotions: dict[int, str], faces: bool) -> Example:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from dvclive import Live
 from safetensors.torch import save_file
 
 from stages.tables import parquet, room, schema
@@ -40,7 +41,9 @@ def main() -> None:
     about = json.dumps({"name": name, "config": asdict(config), "seed": options["seed"], "code": code})
     key = json.dumps([about, _digest(table), options["threads"], torch.__version__])
     compiled = options["compile"] and device.type == "cuda"
-    trainer = Trainer(name, device, OUT / f"models/{name}.checkpoint", key, compiled)
+    # Only the files: DVC's own commands make experiments of them.
+    live = Live(str(OUT / f"history/{name}"), save_dvc_exp=False, dvcyaml=None)
+    trainer = Trainer(name, device, OUT / f"models/{name}.checkpoint", key, compiled, live)
     answered, weights = [], {}
     if len(test):
         _settle(options["threads"], f"{options['seed']} {name}")
@@ -52,9 +55,7 @@ def main() -> None:
     parquet.write(OUT / f"predictions/{name}.parquet", schema.PREDICTIONS, predictions)
     with room.renamed(OUT / f"models/{name}.safetensors") as file:
         save_file({key: value.cpu().contiguous() for key, value in weights.items()}, file, {"about": about})
-    with room.renamed(OUT / f"history/{name}.csv") as file:
-        losses = [(part, *line) for part, values in trainer.history.items() for line in enumerate(values, 1)]
-        pd.DataFrame(losses, columns=["part", "epoch", "loss"]).to_csv(file, index=False)
+    live.end()
     trainer.forget()
     held_out = f"tested {len(test)} of {test['subject'].nunique()} subjects" if len(test) else "no subject in this fold"
     room.say("train", f"{name}: learned from {len(train)} general rows, {held_out} -> {len(predictions)} predictions")

@@ -132,8 +132,8 @@ def lmf_maps(points: Tensor) -> Tensor:
     The same feature as in the table (see featurize), of a batch and on its device.
     """
     # In place, and x and y apart: a sum over an axis of two would take longer than all the rest.
-    x, y = points.unsqueeze(-2).sub(points.unsqueeze(-3)).unbind(-1)
-    change = x.square().addcmul_(y, y).sqrt_().diff(dim=1)
+    x, y = (axis.unsqueeze(-1) - axis.unsqueeze(-2) for axis in points.movedim(-1, 0).contiguous())
+    change = x.square_().addcmul_(y, y).sqrt_().diff(dim=1)
     size = change.abs()
     largest = size.amax(dim=(-1, -2), keepdim=True)
     size.div_(largest.clamp(min=STILL)).sqrt_().mul_(128 * (largest >= STILL))

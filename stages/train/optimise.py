@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from stages.tables import room
 from stages.tables.muon import Muon
+
+if TYPE_CHECKING:
+    from dvclive import Live
 
 Config = TypeVar("Config")
 
@@ -48,6 +51,7 @@ class Trainer:
     checkpoint: Path | None = None
     key: str = ""  # names what is trained on what: another key's checkpoint is of no use
     compile: bool = False  # whether networks are to be compiled before they learn
+    live: Live | None = None  # where DVC's tools find every epoch's loss while it is trained
     pause: float = 60.0
     history: dict[str, list[float]] = field(default_factory=dict)  # mean loss of every epoch, by part
 
@@ -89,10 +93,11 @@ class Trainer:
             OneCycleLR(one, one.defaults["lr"], total_steps=schedule.epochs * batches, cycle_momentum=False)
             for one in optimisers
         ]
+        losses = self.history[part] = []
         if self._left and self._left["part"] != part and part in self._left["history"]:
-            self.history[part] = self._left["history"][part]  # ended before the checkpoint, which holds its weights
+            self._note(part, *self._left["history"][part])  # ended before the checkpoint, which holds its weights
             return
-        losses = self.history[part] = self._resume(part, network, *optimisers, *cycles)
+        self._note(part, *self._resume(part, network, *optimisers, *cycles))
         left = range(len(losses), schedule.epochs)
         for _ in room.progress(left, f"{self.label} {part}", len(left)):
             total = torch.zeros((), device=self.device)
@@ -109,13 +114,22 @@ class Trainer:
                     optimiser.step()
                     cycle.step()
                 total += value.detach()
-            losses.append(total.item() / batches)
+            self._note(part, total.item() / batches)
             self._keep(part, network, *optimisers, *cycles)
 
     def forget(self) -> None:
         """Removes the checkpoint, once what was trained is written."""
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
+
+    def _note(self, part: str, *losses: float) -> None:
+        """Adds the losses of a part's next epochs."""
+        for loss in losses:
+            self.history[part].append(loss)
+            if self.live:
+                self.live.step = len(self.history[part])
+                self.live.log_metric(f"{part}/loss", loss)
+                self.live.next_step()
 
     def _keep(self, part: str, network: nn.Module, *state: Any) -> None:
         if self.checkpoint is None or time.monotonic() - self._written < self.pause:
