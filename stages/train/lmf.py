@@ -32,7 +32,7 @@ class Config:
     lstm_layers: int
     lstm_size: int  # hidden units of each layer
     dropout: float  # before the LSTM's layers and the classifier
-    steps: int  # maps that a training step makes of a sequence; few span more time, so motion stands out of the error
+    steps: int  # maps that a training step makes of a sequence, and a second reading of a tested one
     part: float  # shortest part of a sequence that is trained on, as a share of it
     other: float  # largest motion of another sequence that is added, as a share of a sequence's own
     turn: float  # largest head motion that is added, likewise
@@ -45,6 +45,7 @@ class LmfFer(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.steps = config.steps
         layers: list[nn.Module] = []
         channels = 1
         for size, convolutions in BLOCKS:
@@ -97,9 +98,19 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
 
 @torch.inference_mode()
 def predict(network: LmfFer, rows: pd.DataFrame) -> dict[str, Tensor]:
-    """Probabilities (rows, 7) by method, from the mean of the logits of the table's maps and of the mirrored maps."""
+    """Probabilities (rows, 7) by method, from the mean of the logits of four readings of each sequence.
+
+    These are the table's maps, the poster's eight, and as few as a training step makes of a sequence, which span more
+    time, so that motion stands out of the landmarks' error (ours); and the mirrored maps of both.
+    """
     device = next(network.parameters()).device
     network.eval()
     maps = torch.tensor(arrays(rows["maps"], "uint8", (schema.POINTS, schema.POINTS)))
-    logits = [network(batch) + network(mirrored(batch)) for batch in (part.to(device) for part in maps.split(32))]
-    return {"LMF-FER": (torch.cat(logits) / 2).softmax(dim=1).cpu()}
+    points, frames = padded(rows["points"], "float32", (schema.POINTS, 2))
+    logits = []
+    for batch in zip(maps.split(32), points.split(32), frames.split(32), strict=True):
+        fine, track, length = (part.to(device) for part in batch)
+        coarse = lmf_maps(start(track, length, 1.0, network.steps + 1))
+        readings = [network(view) for view in (fine, mirrored(fine), coarse, mirrored(coarse))]
+        logits.append(torch.stack(readings).mean(dim=0))
+    return {"LMF-FER": torch.cat(logits).softmax(dim=1).cpu()}
