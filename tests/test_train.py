@@ -286,6 +286,30 @@ def test_a_network_learns_what_can_be_learnt(model) -> None:  # type: ignore[no-
         assert accuracy >= 0.9, f"{method} {accuracy} {trainer.history}"
 
 
+def test_a_tested_sequence_is_read_at_two_time_scales() -> None:
+    """Its maps in the table, and those of the whole sequence in as few steps as in training."""
+    torch.manual_seed(0)
+    network = lmf.LmfFer(LMF)
+    table, other = rows(seed=1)[0], rows(seed=2)[0]
+
+    def said(**changed: Any) -> torch.Tensor:
+        return lmf.predict(network, table.assign(**changed))["LMF-FER"]
+
+    def between(columns: pd.Series) -> list[bytes]:
+        """Landmarks whose second frame is another, which two steps of five frames skip."""
+        points = [np.frombuffer(one, "float32").reshape(-1, 68, 2).copy() for one in columns]
+        for one in points:
+            one[1] *= 1.2
+        return [one.tobytes() for one in points]
+
+    five = table["sequence"].str.endswith("001")
+    plain = said()
+    assert (said(maps=other["maps"]) != plain).any(dim=1).all()
+    assert (said(points=other["points"]) != plain).any(dim=1).all()
+    same = (said(points=between(table["points"])) == plain).all(dim=1).numpy()
+    assert (same == five).all(), "of four frames, the middle lies between the second and the third"
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
 

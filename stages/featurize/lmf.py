@@ -85,7 +85,7 @@ def _change_of_distance(points):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, error_model="numpy")  # without a test for division by zero, loops vectorise
 def _normalised(change, eps):  # type: ignore[no-untyped-def]
-    result = np.full(change.shape, 127, np.uint8)
+    result = np.empty(change.shape, np.uint8)
     n = change.shape[1]
     most = np.empty(n)
     for t in range(change.shape[0]):
@@ -97,12 +97,13 @@ def _normalised(change, eps):  # type: ignore[no-untyped-def]
                 most[j] = size if size > most[j] else most[j]
         largest = most.max()
         if largest < eps or largest == 0:
+            result[t] = 127
             continue
         scale = 128**2 / largest  # under the root: to divide each by the largest would take as long as the roots
         for i in range(n):
             for j in range(min((i | 3) + 1, n)):
                 value = np.rint(127 + np.copysign(np.sqrt(abs(change[t, i, j]) * scale), change[t, i, j]))
-                result[t, i, j] = np.uint8(np.int32(min(max(value, 0.0), 255.0)))
+                result[t, i, j] = np.uint8(np.int32(max(value, 0.0)))
         for i in range(n):  # in a loop of its own, so that the one before vectorises
             for j in range(i):
                 result[t, j, i] = result[t, i, j]

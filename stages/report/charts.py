@@ -155,9 +155,10 @@ def learning(history: pd.DataFrame) -> Figure:
         losses = history[history["part"] == part].groupby("epoch")["loss"].agg(["mean", "min", "max"])
         axes.fill_between(losses.index, losses["min"], losses["max"], color="#0072B2", alpha=0.2, linewidth=0)
         axes.plot(losses.index, losses["mean"], color="#0072B2")
-        axes.set(title=part, xlabel="epoch", ylabel="training loss", ylim=(0, None))
-        axes.label_outer()
-        axes.set_xlabel("epoch")
+        axes.set(title=part, xlabel="epoch", ylabel="training loss")
+    grid[0].set_ylim(0, None)  # of all, once all have drawn
+    for axes in grid[1::columns]:
+        axes.set_ylabel("")
     for axes in grid[len(parts) :]:
         axes.remove()
     return figure
