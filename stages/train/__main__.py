@@ -24,6 +24,13 @@ PARTS = ("__init__", "__main__", "augment", "optimise")
 """The code that all models share, which dvc.yaml names too."""
 
 
+class Losses(Live):
+    """DVCLive's files alone: it would ask git for a commit, which a new repository lacks."""
+
+    def _init_dvc(self) -> None:
+        self._dvc_file = ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
     parser.add_argument("model", choices=("dtagn", "lmf"))
@@ -41,8 +48,7 @@ def main() -> None:
     about = json.dumps({"name": name, "config": asdict(config), "seed": options["seed"], "code": code})
     key = json.dumps([about, _digest(table), options["threads"], torch.__version__])
     compiled = options["compile"] and device.type == "cuda"
-    # Only the files: DVC's own commands make experiments of them.
-    live = Live(str(OUT / f"history/{name}"), save_dvc_exp=False, dvcyaml=None)
+    live = Losses(str(OUT / f"history/{name}"), save_dvc_exp=False, dvcyaml=None)
     trainer = Trainer(name, device, OUT / f"models/{name}.checkpoint", key, compiled, live)
     answered, weights = [], {}
     if len(test):
