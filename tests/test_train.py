@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from dvclive import Live
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -20,6 +19,7 @@ from torch import nn
 
 from stages.tables import muon, parquet, schema
 from stages.train import augment, dtagn, lmf, svm
+from stages.train.__main__ import Losses
 from stages.train.augment import MIRROR
 from stages.train.optimise import Schedule, Trainer
 from tests.conftest import ROOT, run_stage
@@ -328,14 +328,11 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         torch.manual_seed(1)
         return dict(model.fit(table, config, trainer).state_dict())
 
-    def live(name: str) -> Live:
-        return Live(str(tmp_path / name), save_dvc_exp=False, dvcyaml=None)
-
     def drawn(name: str) -> dict[str, str]:
         folder = tmp_path / name / "plots/metrics"
         return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*.tsv")}
 
-    whole = Trainer(live=live("whole"))
+    whole = Trainer(live=Losses(tmp_path / "whole"))
     wanted = trained(whole)
     cut = Trainer(checkpoint=tmp_path / "c", key="one", pause=0)
     with monkeypatch.context() as patch:
@@ -349,7 +346,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         patch.setattr(Trainer, "_keep", killed)
         with pytest.raises(Killed):
             trained(cut)
-    again = Trainer(checkpoint=tmp_path / "c", key="one", pause=1e9, live=live("again"))
+    again = Trainer(checkpoint=tmp_path / "c", key="one", pause=1e9, live=Losses(tmp_path / "again"))
     found = trained(again)
     assert again.history == whole.history
     assert drawn("again") == drawn("whole")

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stages.tables.room import RoomError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,6 +34,10 @@ def _same(function: Callable[[Item], Result]) -> Callable[[Item], Result]:
 
 def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     return [function(item) for item in items]
+
+
+def _threads(client: Client) -> int:
+    return max(1, sum(client.nthreads().values()))  # the last worker may just have died
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: str, total: int) -> Iterator[Result]:
@@ -64,11 +71,11 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
         shared = client.submit(_same, function, pure=False)  # sent once, not with every chunk
         waiting: deque = deque()
         items = iter(items)
-        threads = max(1, sum(client.nthreads().values()))
+        threads = _threads(client)
         together = max(1, min(CHUNK, total // (16 * threads)))  # few items are spread evenly rather than batched
         for number, some in enumerate(iter(lambda: list(islice(items, together)), []), 1):
             if number % ASK == 0:
-                threads = max(1, sum(client.nthreads().values()))
+                threads = _threads(client)
             waiting.append(client.submit(_chunk, shared, some, pure=False))
             while len(waiting) > AHEAD * threads:
                 yield from waiting.popleft().result()

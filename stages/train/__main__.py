@@ -27,6 +27,9 @@ PARTS = ("__init__", "__main__", "augment", "optimise")
 class Losses(Live):
     """DVCLive's files alone: it would ask git for a commit, which a new repository lacks."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), save_dvc_exp=False, dvcyaml=None)
+
     def _init_dvc(self) -> None:
         self._dvc_file = ""
 
@@ -48,7 +51,7 @@ def main() -> None:
     about = json.dumps({"name": name, "config": asdict(config), "seed": options["seed"], "code": code})
     key = json.dumps([about, _digest(table), options["threads"], torch.__version__])
     compiled = options["compile"] and device.type == "cuda"
-    live = Losses(str(OUT / f"history/{name}"), save_dvc_exp=False, dvcyaml=None)
+    live = Losses(OUT / f"history/{name}")
     trainer = Trainer(name, device, OUT / f"models/{name}.checkpoint", key, compiled, live)
     answered, weights = [], {}
     if len(test):
