@@ -291,7 +291,7 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
         assert all(method in text for method in ("DTAGN", "LMF-FER", "Joint framework"))
         assert parameters.value("evaluate.micro_share", checkout.folder / "params.yaml") == 0.625
 
-        start_from_form(page, address, "train.dtagn.schedule.epochs", "3")
+        start_from_form(page, address, "train.dtagn.schedule.epochs", "3000")  # longer than any page takes to show it
         ui.until("> python -m stages.train dtagn")
         page.click("button", "Cancel")
         page.click("button", "Confirm")
