@@ -79,17 +79,24 @@ class Page:
         return value
 
     def click(self, selector: str, text: str = "") -> None:
-        """Clicks with the mouse the innermost element of this selector that shows exactly this text."""
+        """Clicks with the mouse the innermost element of this selector that shows exactly this text.
+
+        It waits until the element stands still and nothing lies over it: a page that is still being drawn moves.
+        """
         script = f"""(() => {{
             const all = [...document.querySelectorAll({json.dumps(selector)})].filter(element =>
                 element.checkVisibility() && (!{json.dumps(text)} || element.innerText?.trim() == {json.dumps(text)}));
             if (!all.length) return null;
             const element = all.at(-1); element.scrollIntoView({{block: "center"}});
             const box = element.getBoundingClientRect();
-            return [box.x + box.width / 2, box.y + box.height / 2]; }})()"""
-        x, y = self.until(script)
+            const x = box.x + box.width / 2, y = box.y + box.height / 2, top = document.elementFromPoint(x, y);
+            return top && (element.contains(top) || top.contains(element)) ? [x, y] : null; }})()"""
+        before = None
+        while (place := self.until(script)) != before:
+            before = place
+            time.sleep(0.3)
         for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
 
     def write(self, text: str) -> None:
         """Types into the element that has the focus."""
