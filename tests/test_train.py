@@ -19,7 +19,7 @@ from torch import nn
 
 from stages.tables import muon, parquet, schema
 from stages.train import augment, dtagn, lmf, svm
-from stages.train.__main__ import Losses
+from stages.train.__main__ import Losses, held_out
 from stages.train.augment import MIRROR
 from stages.train.optimise import Schedule, Trainer
 from tests.conftest import ROOT, run_stage
@@ -314,9 +314,12 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize(("model", "at"), [(lmf, 1), (lmf, 3), (dtagn, 2), (dtagn, 4), (dtagn, 6), (dtagn, 10)])
+@pytest.mark.parametrize(
+    ("model", "at", "apart"),
+    [(lmf, 1, 0), (lmf, 3, 0), (lmf, 3, 3), (dtagn, 2, 0), (dtagn, 4, 0), (dtagn, 6, 3), (dtagn, 10, 3)],
+)
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
-    model: Any, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Any, at: int, apart: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four epochs of LMF-FER; four, four and three of DTAGN's parts: killed in each of them, and between two."""
     table = rows()[model is dtagn].query("set == 'general'")
@@ -332,9 +335,9 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         folder = tmp_path / name / "plots/metrics"
         return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*.tsv")}
 
-    whole = Trainer(live=Losses(tmp_path / "whole"))
+    whole = Trainer(live=Losses(tmp_path / "whole"), held_out=apart)
     wanted = trained(whole)
-    cut = Trainer(checkpoint=tmp_path / "c", key="one", pause=0)
+    cut = Trainer(checkpoint=tmp_path / "c", key="one", pause=0, held_out=apart)
     with monkeypatch.context() as patch:
         keep, kept = Trainer._keep, itertools.count(1)
 
@@ -346,13 +349,55 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         patch.setattr(Trainer, "_keep", killed)
         with pytest.raises(Killed):
             trained(cut)
-    again = Trainer(checkpoint=tmp_path / "c", key="one", pause=1e9, live=Losses(tmp_path / "again"))
+    again = Trainer(checkpoint=tmp_path / "c", key="one", pause=1e9, held_out=apart, live=Losses(tmp_path / "again"))
     found = trained(again)
     assert again.history == whole.history
     assert drawn("again") == drawn("whole")
     assert set(drawn("whole")) == {f"{part}/loss.tsv" for part in whole.history}
     for name, value in wanted.items():
         assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("model", [lmf, dtagn])
+def test_held_out_rows_choose_an_epoch_and_teach_nothing(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = rows(subjects=6)[model is dtagn].query("set == 'general'")
+    other = table.assign(emotion=[*table["emotion"][:-4], 1, 1, 2, 2])
+    schedule = replace(SCHEDULE, epochs=6, learning_rate=0.03)
+    config = {lmf: replace(LMF, schedule=schedule),
+              dtagn: replace(DTAGN, dropout=0.2, dtgn_epochs=6, joint_epochs=6, schedule=schedule)}[model]  # fmt: skip
+    epochs: dict[str, list[dict[str, torch.Tensor]]] = {}
+
+    def noted(self: Trainer, part: str, kept: object, network: nn.Module, *state: object) -> None:
+        epochs.setdefault(part, []).append({name: value.clone() for name, value in network.state_dict().items()})
+
+    def trained(table: pd.DataFrame) -> tuple[Trainer, dict[str, torch.Tensor]]:
+        torch.manual_seed(1)
+        epochs.clear()
+        trainer = Trainer(held_out=4)
+        return trainer, model.fit(table, config, trainer).state_dict()
+
+    monkeypatch.setattr(Trainer, "_keep", noted)
+    trainer, weights = trained(table)
+    (first, *_), (*_, last) = epochs.values(), epochs.values()
+    best = int(np.argmin(trainer.history[f"{[*epochs][-1]}, held out"]))
+    assert len(set(trainer.history[f"{[*epochs][-1]}, held out"])) == 6, "each epoch's weights give another loss"
+    assert all(torch.equal(weights[name], value) for name, value in last[best].items())
+    again, _ = trained(other)
+    part = next(iter(epochs))
+    assert again.history[part] == trainer.history[part]
+    assert again.history[f"{part}, held out"] != trainer.history[f"{part}, held out"]
+    for one, two in zip(first, epochs[part], strict=True):
+        assert all(torch.equal(one[name], value) for name, value in two.items())
+
+
+@given(st.lists(st.integers(0, 30), min_size=1), st.floats(0, 0.99))
+def test_whole_subjects_are_held_out(subjects: list[int], share: float) -> None:
+    column = pd.Series([f"S{number:03}" for number in subjects])
+    apart = held_out(column, share)
+    assert not set(column[apart]) & set(column[~apart])
+    everyone = column.nunique()
+    assert abs(column[apart].nunique() - share * everyone) < 1
+    assert column[apart].nunique() < everyone
 
 
 def test_another_training_s_checkpoint_and_a_damaged_one_are_not_used(tmp_path: Path) -> None:
@@ -386,12 +431,18 @@ def write(folder: Path, one: pd.DataFrame, two: pd.DataFrame) -> None:
     parquet.write(folder / "data/features/dtagn.parquet", schema.DTAGN, two)
 
 
-@pytest.mark.parametrize(("model", "methods"), [("lmf", 1), ("dtagn", 5)])
-def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(folder: Path, model: str, methods: int) -> None:
+@pytest.mark.parametrize(("model", "methods", "apart"), [("lmf", 1, 0.5), ("dtagn", 5, 0.0)])
+def test_the_stage_predicts_the_fold_and_learns_nothing_of_its_labels(
+    folder: Path, model: str, methods: int, apart: float
+) -> None:
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["train"]["held_out"] = apart
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert run_stage(folder, "train", model, "1").returncode == 0
     found = parquet.read(folder / f"results/predictions/{model}-1.parquet", schema.PREDICTIONS)
     assert len(found) == methods * 2 * 2 * 2  # two subjects, two sequences, two sets
     assert set(found["subject"]) == {"S001", "S003"}
+    assert (folder / f"results/history/{model}-1/plots/metrics/LMF-FER, held out").is_dir() == (apart > 0)
     weights = (folder / f"results/models/{model}-1.safetensors").read_bytes()
     # With other labels on the test subjects, all that was learnt stays the same to the bit.
     tables = rows()

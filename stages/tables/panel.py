@@ -192,6 +192,7 @@ class Train(Section):
     compile: bool
     threads: Annotated[int, Field(ge=1, le=1024)]
     seed: Seed
+    held_out: Annotated[float, Field(ge=0, lt=1)]
     lmf: Lmf
     dtagn: Dtagn
     svm: Svm

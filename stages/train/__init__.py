@@ -4,7 +4,7 @@ Each network is one file that stands alone and offers
 
     TABLE    the feature table it reads
     Config   its section of params.yaml, a dataclass
-    fit      (rows to train on, Config, device, progress label) -> (network, history of losses)
+    fit      (rows to train on, those held out last; Config; Trainer) -> network
     predict  (network, rows) -> the probabilities of each method it knows
 
 The support vector machine needs none of the networks' loop and has a command of its own.

@@ -11,9 +11,11 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from dvclive import Live
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from stages.tables import parquet, room, schema
@@ -46,17 +48,20 @@ def main() -> None:
     rows = parquet.read(table, model.TABLE)
     test = rows[rows["fold"] == arguments.fold]
     train = rows[(rows["fold"] != arguments.fold) & (rows["set"] == schema.GENERAL)]
+    watched = held_out(train["subject"], options["held_out"])
+    apart = int(watched.sum())
     code = _digest(*(Path(__file__).with_name(f"{part}.py") for part in (*PARTS, arguments.model)))
     device = room.device()
-    about = json.dumps({"name": name, "config": asdict(config), "seed": options["seed"], "code": code})
+    chosen = {line: options[line] for line in ("seed", "held_out")}
+    about = json.dumps({"name": name, "config": asdict(config), **chosen, "code": code})
     key = json.dumps([about, _digest(table), options["threads"], torch.__version__])
     compiled = options["compile"] and device.type == "cuda"
     live = Losses(OUT / f"history/{name}")
-    trainer = Trainer(name, device, OUT / f"models/{name}.checkpoint", key, compiled, live)
+    trainer = Trainer(name, device, OUT / f"models/{name}.checkpoint", key, compiled, apart, live)
     answered, weights = [], {}
     if len(test):
         _settle(options["threads"], f"{options['seed']} {name}")
-        network = model.fit(train, config, trainer)
+        network = model.fit(pd.concat([train[~watched], train[watched]]), config, trainer)
         weights = network.state_dict()
         found = {method: shown(said.numpy(), train) for method, said in model.predict(network, test).items()}
         answered = [answers(test, method, probability) for method, probability in found.items()]
@@ -66,8 +71,16 @@ def main() -> None:
         save_file({key: value.cpu().contiguous() for key, value in weights.items()}, file, {"about": about})
     live.end()
     trainer.forget()
-    held_out = f"tested {len(test)} of {test['subject'].nunique()} subjects" if len(test) else "no subject in this fold"
-    room.say("train", f"{name}: learned from {len(train)} general rows, {held_out} -> {len(predictions)} predictions")
+    tested = f"tested {len(test)} of {test['subject'].nunique()} subjects" if len(test) else "no subject in this fold"
+    learnt = f"learned from {len(train) - apart} general rows"
+    room.say("train", f"{name}: {learnt}, {tested} -> {len(predictions)} predictions")
+
+
+def held_out(subject: pd.Series, share: float) -> NDArray[np.bool_]:
+    """Which rows are of a ``share`` of all subjects, taken evenly from their order."""
+    everyone = sorted(subject.unique())
+    apart = [one for n, one in enumerate(everyone) if int((n + 1) * share) > int(n * share)]
+    return np.asarray(subject.isin(apart))
 
 
 def _settle(threads: int, seed: str) -> None:

@@ -44,6 +44,8 @@ class Trainer:
 
     Every ``pause`` seconds, at the end of an epoch, it writes all that it knows to ``checkpoint``. A trainer that finds
     there what another of the same ``key`` left goes on from it, and ends with the same weights to the last bit.
+
+    No step learns from the last ``held_out`` of the rows; where there are any, the epoch with their least loss is kept.
     """
 
     label: str = "train"  # of the progress bars
@@ -51,6 +53,7 @@ class Trainer:
     checkpoint: Path | None = None
     key: str = ""  # names what is trained on what: another key's checkpoint is of no use
     compile: bool = False  # whether networks are to be compiled before they learn
+    held_out: int = 0
     live: Live | None = None  # where DVC's tools find every epoch's loss while it is trained
     pause: float = 60.0
     history: dict[str, list[float]] = field(default_factory=dict)  # mean loss of every epoch, by part
@@ -74,16 +77,17 @@ class Trainer:
         count: int,
         schedule: Schedule,
     ) -> None:
-        """Minimises ``loss`` over ``count`` sequences, each seen once an epoch, and notes the losses under ``part``.
+        """Minimises ``loss`` over ``count`` sequences, less those held out, and notes the losses under ``part``.
 
         ``loss`` takes the positions of a batch (int64, on the device) and gives its mean loss; ``parameters`` are those
-        of ``network`` that learn. Weights learn by Muon, biases and normalisations by Adam at a fifth of its rate, both
-        in one cycle; the last epoch is kept, so nothing is ever chosen by looking at a test subject. Random choices
+        of ``network`` that learn. An epoch sees each sequence once. Weights learn by Muon, biases and normalisations by
+        Adam at a fifth of its rate, both in one cycle. With nothing held out, the last epoch is kept. Random choices
         come from torch's global generator, which the caller has seeded. On a GPU the loss is computed in bfloat16 where
         torch thinks that safe.
         """
         parameters = list(parameters)
-        batches = max(count // schedule.batch, 1)
+        learnt = count - self.held_out
+        batches = max(learnt // schedule.batch, 1)
         weights, others = ([p for p in parameters if (p.ndim > 1) == large] for large in (True, False))
         optimisers: list[torch.optim.Optimizer] = [
             Muon(weights, schedule.learning_rate),
@@ -93,20 +97,25 @@ class Trainer:
             OneCycleLR(one, one.defaults["lr"], total_steps=schedule.epochs * batches, cycle_momentum=False)
             for one in optimisers
         ]
-        losses = self.history[part] = []
-        if self._left and self._left["part"] != part and part in self._left["history"]:
-            self._note(part, *self._left["history"][part])  # ended before the checkpoint, which holds its weights
-            return
-        self._note(part, *self._resume(part, network, *optimisers, *cycles))
-        left = range(len(losses), schedule.epochs)
-        for _ in room.progress(left, f"{self.label} {part}", len(left)):
+        watched = f"{part}, held out"
+        kept: dict[str, Tensor] = {}  # the weights of the epoch with the least loss there
+        names = [part, watched] if self.held_out else [part]
+        self.history |= {name: [] for name in names}
+        if self._left and part in self._left["history"]:
+            for name in names:
+                self._note(name, *self._left["history"][name])
+            if self._left["part"] != part:
+                return  # ended before the checkpoint, which holds its weights
+            kept = self._resume(network, *optimisers, *cycles)
+        epochs = range(len(self.history[part]), schedule.epochs)
+        for _ in room.progress(epochs, f"{self.label} {part}", len(epochs)):
             total = torch.zeros((), device=self.device)
             # What would be a last, smaller batch waits for the next shuffle: batch normalisation dislikes tiny batches.
-            order = torch.randperm(count)[: batches * schedule.batch].to(self.device)
+            order = torch.randperm(learnt)[: batches * schedule.batch].to(self.device)
             for batch in order.split(schedule.batch):
                 for optimiser in optimisers:
                     optimiser.zero_grad(set_to_none=True)
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                with self._precision():
                     value = loss(batch)
                 value.backward()
                 nn.utils.clip_grad_norm_(parameters, schedule.clip)
@@ -115,7 +124,13 @@ class Trainer:
                     cycle.step()
                 total += value.detach()
             self._note(part, total.item() / batches)
-            self._keep(part, network, *optimisers, *cycles)
+            if self.held_out:
+                self._note(watched, self._watch(network, loss, torch.arange(learnt, count), schedule.batch))
+                if self.history[watched][-1] <= min(self.history[watched]):
+                    kept = {name: value.clone() for name, value in network.state_dict().items()}
+            self._keep(part, kept, network, *optimisers, *cycles)
+        if kept:
+            network.load_state_dict(kept)
 
     def forget(self) -> None:
         """Removes the checkpoint, once what was trained is written."""
@@ -131,13 +146,28 @@ class Trainer:
                 self.live.log_metric(f"{part}/loss", loss)
                 self.live.next_step()
 
-    def _keep(self, part: str, network: nn.Module, *state: Any) -> None:
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+
+    def _watch(self, network: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, batch: int) -> float:
+        """The mean loss of rows that no step sees. What a step does to its batch is the same for them in all epochs."""
+        modes = [(module, module.training) for module in network.modules()]
+        network.eval()
+        with torch.random.fork_rng(), torch.inference_mode(), self._precision():
+            torch.manual_seed(0)
+            total = sum(loss(some) * len(some) for some in rows.to(self.device).split(batch))
+        for module, training in modes:
+            module.training = training
+        return float(total) / len(rows)
+
+    def _keep(self, part: str, kept: dict[str, Tensor], network: nn.Module, *state: Any) -> None:
         if self.checkpoint is None or time.monotonic() - self._written < self.pause:
             return
         content = {
             "key": self.key,
             "part": part,
             "history": self.history,
+            "kept": kept,
             "network": network.state_dict(),
             "state": [one.state_dict() for one in state],
             "random": torch.get_rng_state(),
@@ -147,14 +177,13 @@ class Trainer:
             torch.save(content, file)
         self._written = time.monotonic()
 
-    def _resume(self, part: str, network: nn.Module, *state: Any) -> list[float]:
-        """Puts back what the checkpoint holds of ``part``, if it does; the losses of the epochs that are done."""
-        if not self._left or self._left["part"] != part:
-            return []
-        left, self._left = self._left, None
+    def _resume(self, network: nn.Module, *state: Any) -> dict[str, Tensor]:
+        """Puts back what the checkpoint holds; the weights of the best epoch so far."""
+        left, self._left = self._left or {}, None
         network.load_state_dict(left["network"])
         for one, content in zip(state, left["state"], strict=True):
             one.load_state_dict(content)
         torch.set_rng_state(left["random"])
         torch.cuda.set_rng_state_all(left["cuda"])
-        return list(left["history"][part])
+        kept: dict[str, Tensor] = left["kept"]
+        return kept
