@@ -3,7 +3,7 @@
     python -m benchmarks.seeds 2017 2018 2019        # after make reproduce; some four minutes a seed on two cores
 
 Everything before training is taken from the last run, and everything else is made in a temporary folder. Writes
-seeds.md beside this file: mean and standard deviation over the seeds, least and most; how often the joint framework wins.
+seeds.md beside this file: mean and standard deviation over the seeds, least and most; how often the joint one is best.
 """
 
 from __future__ import annotations
