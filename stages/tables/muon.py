@@ -9,6 +9,10 @@ from torch import nn
 
 STEPS = 5
 """Of Newton and Schulz."""
+WIDEST = 64
+"""The shorter side of a matrix that is made orthogonal as a whole."""
+TILE = 32, 512
+"""Matrices with as many tiles to their shorter and longer side are worked on together."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -25,34 +29,65 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            alike: dict[torch.Size, list[nn.Parameter]] = {}
+            alike: dict[tuple[int, ...], list[nn.Parameter]] = {}
             for weight in group["params"]:
-                alike.setdefault(weight.shape, []).append(weight)
-            for weights in alike.values():  # together, since most of a small product is the call
-                gradient = torch.stack([weight.grad.flatten(1) for weight in weights if weight.grad is not None])
-                mean = self.state[weights[0]].setdefault("mean", torch.zeros_like(gradient))
-                mean.lerp_(gradient, 1 - group["momentum"])
-                steps = _orthogonal(gradient.lerp(mean, group["momentum"]))  # Nesterov's look ahead
-                stretch = max(1.0, gradient.shape[1] / gradient.shape[2]) ** 0.5
-                for weight, step in zip(weights, steps, strict=True):
-                    weight.add_(step.view_as(weight), alpha=-group["lr"] * stretch)
+                if weight.grad is not None:
+                    tiles = tuple(-(-side // tile) for side, tile in zip(_sides(weight), TILE, strict=True))
+                    alike.setdefault(tiles, []).append(weight)
+            for weights in alike.values():
+                pieces = [_pieces(weight.grad) for weight in weights]  # type: ignore[arg-type]
+                gradient = _packed(pieces)
+                state = self.state[weights[0]]
+                if not state:
+                    state["mean"] = torch.zeros_like(gradient)
+                state["mean"].lerp_(gradient, 1 - group["momentum"])
+                steps = _orthogonal(gradient.lerp_(state["mean"], group["momentum"]))  # Nesterov's look ahead
+                for weight, piece, step in zip(weights, pieces, steps.split([*map(len, pieces)]), strict=True):
+                    rows, columns = len(weight), weight.numel() // len(weight)
+                    wide = step[:, : piece.shape[1], : piece.shape[2]].reshape(min(rows, columns), -1)
+                    change = (wide.mT if rows > columns else wide).reshape(weight.shape)
+                    weight.add_(change, alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
 
-def _orthogonal(matrices: torch.Tensor) -> torch.Tensor:
-    """About the nearest orthogonal matrices to (count, rows, columns): five Newton-Schulz steps, Jordan's coefficients.
+def _sides(weight: torch.Tensor) -> tuple[int, int]:
+    """The shorter and the longer side of the matrices in a weight.
 
-    A step is X <- p(XX')X. All p(XX') are polynomials of the first XX', so they are multiplied with one another, at the
-    size of the shorter side, and with X once: half of the work for a layer of this project, a third for VGG16's.
+    There is one, unless its shorter side is a multiple of WIDEST: then it is cut, for an eighth of the work a piece.
     """
-    tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.mT if tall else matrices
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-12)
-    gram, product = x @ x.mT, None
+    short, long = sorted((len(weight), weight.numel() // len(weight)))
+    return WIDEST if short % WIDEST == 0 else short, long
+
+
+def _pieces(weight: torch.Tensor) -> torch.Tensor:
+    """A weight as matrices (count, shorter side, longer side)."""
+    matrix = weight.flatten(1)
+    return (matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix).reshape(-1, *_sides(weight))
+
+
+def _packed(matrices: list[torch.Tensor]) -> torch.Tensor:
+    """All (count, rows, columns) in one, with zeros behind the smaller ones: most of a small product is the call."""
+    rows, columns = (max(one.shape[axis] for one in matrices) for axis in (1, 2))
+    packed = matrices[0].new_zeros(sum(map(len, matrices)), rows, columns)
+    for one, place in zip(matrices, packed.split([*map(len, matrices)]), strict=True):
+        place[:, : one.shape[1], : one.shape[2]] = one
+    return packed
+
+
+def _orthogonal(x: torch.Tensor) -> torch.Tensor:
+    """About the nearest orthogonal matrices to (count, shorter side, longer side), by Newton-Schulz steps.
+
+    A step is X <- p(XX')X, with Jordan's coefficients. All p(XX') are polynomials of the first XX', so they are
+    multiplied with one another, at the size of the shorter side, and with X once: half of the work for a layer of this
+    project, a third for VGG16's. Rows and columns of zeros stay zero and change nothing.
+    """
+    gram, product = torch.bmm(x, x.mT), None
+    square = gram.diagonal(dim1=1, dim2=2).sum(dim=1)[:, None, None] + 1e-24  # of the norm of X, which is to be 1
+    gram /= square
     for step in range(STEPS):
         factor = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
         factor.diagonal(dim1=1, dim2=2).add_(3.4445)
-        product = factor if product is None else factor @ product
+        product = factor if product is None else torch.bmm(factor, product)
         if step < STEPS - 1:
-            gram = factor @ gram @ factor
-    x = product @ x
-    return x.mT if tall else x
+            gram = torch.bmm(torch.bmm(factor, gram), factor)
+    assert product is not None
+    return torch.bmm(product / square.sqrt(), x)
