@@ -3,8 +3,8 @@
     python -m benchmarks.seeds 2017 2018 2019        # after make reproduce; some four minutes a seed on two cores
 
 Everything before training is taken from the last run, whose own seed is not trained again; everything else is made in a
-temporary folder. Writes
-seeds.md beside this file: mean and standard deviation over the seeds, least and most; how often the joint one is best.
+temporary folder. Writes seeds.md beside this file: mean and standard deviation over the seeds, least and most, and how
+often the joint framework is best.
 """
 
 from __future__ import annotations
