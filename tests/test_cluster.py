@@ -55,7 +55,8 @@ def failing(item: int) -> int:
 def test_results_come_in_order_and_no_more_are_made_than_needed(scheduler: str, tmp_path: Path) -> None:
     results = cluster.each(partial(squared, folder=tmp_path), range(400), scheduler, 400)
     assert next(results) == 0
-    assert len(list(tmp_path.iterdir())) <= 400 // (16 * 2) * (2 * cluster.AHEAD + 1)
+    # One of the two workers may not be there yet, which makes for fewer and larger chunks.
+    assert len(list(tmp_path.iterdir())) <= 400 // 16 * (cluster.AHEAD + 1)
     assert list(results) == [item * item for item in range(1, 400)]
 
 
