@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,7 +26,7 @@ AHEAD = 3
 ASK = 16
 """The number of threads, which may change, is asked for before every so many chunks: the answer takes milliseconds."""
 PATIENCE = 60
-"""Seconds to wait for the scheduler and for a first worker."""
+"""Seconds to wait for the scheduler and for its workers."""
 
 
 def _same(function: Callable[[Item], Result]) -> Callable[[Item], Result]:
@@ -59,15 +60,16 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
             " python -m dask scheduler, or set it to null to work on this machine"
         ) from None
     with client:
+        workers = len(client.nthreads())
         # Processes that live since an earlier stage would go on with the code of then.
         client.restart(timeout=PATIENCE, wait_for_workers=False)
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
+        with suppress(TimeoutError):  # who does not come back is not needed, as long as somebody does
+            client.wait_for_workers(max(workers, 1), timeout=PATIENCE)
+        if not client.nthreads():
             raise RoomError(
                 f"params.yaml: the Dask scheduler '{scheduler}' has no workers; start some with"
                 f" python -m dask worker {scheduler} --nthreads 1, in this folder"
-            ) from None
+            )
         shared = client.submit(_same, function, pure=False)  # sent once, not with every chunk
         waiting: deque = deque()
         items = iter(items)
