@@ -103,11 +103,7 @@ def points_of(landmarker: Landmarker) -> Find:
 
 def methods(fold: int, sequences: pd.DataFrame, settings: dict, root: Path) -> dict[str, Find]:
     """Every method as a function from frames and box to points; the appearance model has not seen ``fold``."""
-    flow = {
-        "smooth": settings["smooth"],
-        "patch": settings["patch"],
-        "detection": settings["detection"],
-    }
+    flow = {name: settings[name] for name in ("smooth", "stiffness", "patch", "detection")}
     dlib, aam = Dlib(settings["enlarge"]), model(fold, sequences, TABLES[GENERAL], root)
     ours: dict[str, Landmarker] = {
         "dlib": EveryFrame(dlib), "dlib-flow": Carried(dlib, **flow),

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import fourier_shift, gaussian_filter
 
+from stages.featurize.lmf import lmf
 from stages.landmark import shipped
 from stages.landmark.detection import Dlib
+from stages.landmark.field import Field
 from stages.landmark.flow import Carried
 from stages.landmark.fusion import Evidence
 from stages.landmark.landmarker import INNER_LIP, Box, EveryFrame, Landmarks, Unusable, bend
@@ -87,7 +89,7 @@ def project(tables: Path, tmp_path: Path) -> Callable[..., Run]:
 
 
 def default() -> Carried:
-    return Carried(Dlib(4), smooth=3.0, patch=5.0, detection=2.0)
+    return Carried(Dlib(4), smooth=3.0, stiffness=1000.0, patch=5.0, detection=2.0)
 
 
 def motion_error(points: np.ndarray, clip: Clip) -> float:
@@ -131,6 +133,41 @@ def test_a_patch_without_texture_stays_where_it_was_expected() -> None:
     move, error = align(flat, there, flat, there + 3, weights, np.full(68, 0.5))
     assert np.abs(move).max() == 0
     assert np.isfinite(error).all()
+
+
+STILL = np.zeros((96, 96, 2), np.float32)
+MIDDLE = np.mgrid[30:66:4, 30:66:4].T.reshape(-1, 2).astype(np.float32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 9), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), st.sampled_from([0, 6]), st.integers(-20, 20))
+def test_the_field_finds_a_shift_below_a_pixel_and_one_that_flow_half_knows(
+    seed: int, x: float, y: float, known: int, brighter: int
+) -> None:
+    first, noise = texture(seed), np.random.default_rng(seed).normal(0, 2, (2, 96, 96))
+    picture, other = (np.clip(one + noise[n], 0, 255) for n, one in enumerate((first, shifted(first, x + known, y))))
+    field = Field(Image(picture.astype(np.uint8)), np.array([[20.0, 20.0], [76.0, 76.0]]), stiffness=1000.0)
+    field.follow(Image(np.clip(other + brighter, 0, 255).astype(np.uint8)), STILL + np.float32([known, 0]))
+    off = np.linalg.norm(field.at(MIDDLE) - (x + known, y), axis=1)
+    assert np.median(off) < 0.05
+    assert off.max() < 0.2
+
+
+def test_skin_without_texture_moves_as_the_skin_around_it() -> None:
+    first = texture(1)
+    first[36:60, 36:60] = 128
+    field = Field(Image(shifted(first, 0, 0)), np.array([[10.0, 10.0], [86.0, 86.0]]), stiffness=1000.0)
+    field.follow(Image(shifted(first, 0.6, -0.4)), STILL)
+    np.testing.assert_allclose(field.at(np.float32([[48, 48]])), [[0.6, -0.4]], atol=0.05)
+
+
+def test_where_nothing_can_be_seen_the_field_is_the_flow() -> None:
+    flat = Image(np.full((96, 96), 90, np.uint8))
+    for points in ([[20.0, 20.0], [76.0, 76.0]], [[-30.0, 200.0], [-20.0, 220.0]]):
+        field = Field(flat, np.array(points), stiffness=1000.0)
+        for _ in range(2):
+            field.follow(flat, STILL + np.float32([1, 2]))
+        np.testing.assert_allclose(field.at(MIDDLE), np.broadcast_to([2, 4], MIDDLE.shape), atol=1e-4)
 
 
 def test_inner_lip_patches_lie_inside_the_lip(clips: list[Clip]) -> None:
@@ -257,6 +294,21 @@ def test_carried_points_beat_plain_detection(clips: list[Clip]) -> None:
     assert np.mean(error["carried"]) < np.mean(error["plain"]) / 3
     assert np.mean(error["carried at the end"]) < np.mean(error["plain at the end"])
     assert np.mean(static["carried"]) < 1.02 * np.mean(static["plain"])
+
+
+def test_small_expressions_are_carried_better_than_by_flow_alone(clips: list[Clip]) -> None:
+    """The distances between the points, which LMF is made of, from the first to the last frame of a micro sequence."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    error: dict[str, list[float]] = {"carried": [], "flow": []}
+    for clip in clips:
+        if clip.set == MICRO:
+            points = default()(clip.frames, clip.box).points
+            dense = cv2.GaussianBlur(flow.calc(clip.frames[0], clip.frames[-1], None), (0, 0), 3)
+            moved = cv2.remap(dense, points[0, :, :1], points[0, :, 1:], cv2.INTER_LINEAR).reshape(-1, 2)
+            wanted = lmf(clip.truth[[0, -1]])
+            error["carried"].append(np.abs(lmf(points[[0, -1]]) - wanted).mean())
+            error["flow"].append(np.abs(lmf(np.stack([points[0], points[0] + moved])) - wanted).mean())
+    assert np.mean(error["carried"]) < 0.9 * np.mean(error["flow"])
 
 
 def clip_at(clip: Clip, which: list[int]) -> Clip:

@@ -35,6 +35,7 @@ LMF = lmf.Config(
     other=0.0,
     turn=0.0,
     noise=0.0,
+    smoothing=0.0,
     schedule=SCHEDULE,
 )
 DTAGN = dtagn.Config(

@@ -1,8 +1,9 @@
 """Landmarks carried through a sequence: motion below a pixel, measured against the first frame.
 
-Dense flow (DIS: Kroeger et al., ECCV 2016) takes a patch of skin around every point from frame to frame, and two
-alignments of the patch (``patches.align``) refine its motion: one against the frame before, which survives an opening
-mouth but adds up errors, one against frame 1, which never drifts but fails where the skin comes to look different.
+Dense flow (DIS: Kroeger et al., ECCV 2016) takes a patch of skin around every point from frame to frame, and the
+alignment of the patch (``patches.align``) refines its motion: that survives an opening mouth but adds up errors.
+The motion since frame 1 never drifts, but fails where the skin comes to look different: a smooth field of the whole
+face (``field``) knows it best while it is small, and a patch of its own is more and more free to correct it.
 Every frame also has a detection of its own, too coarse for motion, but it holds long sequences in place. Each
 measurement comes with its error, so that least squares leaves small expressions to frame 1 and large ones to the
 chain and the detections. Ours: the poster does not say how its landmarks were found.
@@ -13,24 +14,30 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from stages.landmark.field import Field
 from stages.landmark.fusion import Evidence
 from stages.landmark.landmarker import CARRIED, DETECTED, Box, Detector, Landmarks
 from stages.landmark.patches import Image, align, lay, relight, sample
 from stages.tables.schema import POINTS
 
 DOUBT = 0.05
-"""Shortest move that an alignment is left free to make, px."""
+"""Shortest move that the alignment with the frame before is left free to make, px."""
+LEAST = 0.2
+"""Least error that a step from frame to frame is expected to have, px: small ones are left to the field."""
+TRUSTED, SMALL = 0.02, 0.5
+"""The same for the alignment with frame 1, px, and the motion up to which the field needs no more correction."""
 
 
 class Carried:
     """Frame 1 by detection, every other frame by motion: the default landmarker.
 
     ``smooth`` is the standard deviation of the Gaussian on the flow, ``patch`` that of a patch's window and
-    ``detection`` the expected error of one point that ``detect`` finds, all in px.
+    ``detection`` the expected error of one point that ``detect`` finds, all in px; ``stiffness`` is the field's.
     """
 
-    def __init__(self, detect: Detector, smooth: float, patch: float, detection: float) -> None:
-        self.detect, self.smooth, self.patch, self.detection = detect, smooth, patch, detection
+    def __init__(self, detect: Detector, smooth: float, stiffness: float, patch: float, detection: float) -> None:
+        self.detect, self.smooth, self.stiffness, self.patch = detect, smooth, stiffness, patch
+        self.detection = detection
         self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
@@ -39,23 +46,25 @@ class Carried:
         evidence.position(0, start, self.detection)
         patches, weights = lay(start, self.patch)
         first = previous = Image(frames[0])
+        centres = (weights[:, None] * patches).sum(axis=1)
+        since_first = Field(first, start, self.stiffness)
         moved, variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)  # since frame 1
         for number, frame in enumerate(frames[1:], 1):
             image = Image(relight(frame, like=frames[0]))
 
-            here = patches + moved[:, None]
-            flow = sample(self._flow(previous, image), here)
+            here, dense = patches + moved[:, None], self._flow(previous, image)
+            flow = sample(dense, here)
             step = (weights[:, None] * flow).sum(axis=1)
-            free = np.hypot(DOUBT, np.linalg.norm(step, axis=1) / 5)
-            more, error = align(previous, here, image, here + flow, weights, free)
-            evidence.motion(number - 1, number, step + more, error)
+            more, error = align(previous, here, image, here + flow, weights, _free(step, DOUBT))
+            evidence.motion(number - 1, number, step + more, np.hypot(error, LEAST))
             moved, variance = moved + step + more, variance + error**2
 
-            free = np.hypot(DOUBT, np.sqrt(variance))
-            more, error = align(first, patches, image, patches + moved[:, None], weights, free)
-            evidence.motion(0, number, moved + more, error)
+            since_first.follow(image, dense)
+            whole, flow = since_first.at(centres), since_first.at(patches)
+            more, error = align(first, patches, image, patches + flow, weights, _free(whole, TRUSTED, SMALL))
+            evidence.motion(0, number, whole + more, error)
             gain = variance / (variance + error**2)
-            moved, variance = moved + gain[:, None] * more, variance * (1 - gain)
+            moved, variance = moved + gain[:, None] * (whole + more - moved), variance * (1 - gain)
 
             found = self.detect(frame, _shift(box, moved))
             off = np.linalg.norm(found - start - moved, axis=1) / self.detection
@@ -67,6 +76,11 @@ class Carried:
 
     def _flow(self, first: Image, second: Image) -> np.ndarray:
         return cv2.GaussianBlur(self.dis.calc(first.grey, second.grey, None), (0, 0), self.smooth)
+
+
+def _free(motion: np.ndarray, least: float, small: float = 0.0) -> np.ndarray:
+    """How far an alignment may move a point from where its ``motion`` (68, 2) takes it: (68,) px."""
+    return np.hypot(least, np.maximum(np.linalg.norm(motion, axis=1) - small, 0) / 5)
 
 
 def _shift(box: Box, moved: np.ndarray) -> Box:

@@ -31,6 +31,7 @@ class Settings:
     method: str
     enlarge: int  # factor by which the face is enlarged for the shape predictor
     smooth: float  # standard deviation of the Gaussian on the flow, px
+    stiffness: float  # weight of smooth motion against alike grey levels, squared grey levels
     patch: float  # standard deviation of the window of a tracked patch, px
     detection: float  # expected error of one detected point, px
     root: Path  # the data set, whose Landmarks/ 'ckplus' reads and 'aam' learns from
@@ -89,7 +90,7 @@ def landmarks(
 def _landmarker(settings: Settings, model: AAM | None) -> Landmarker:
     detect = model or Dlib(settings.enlarge)
     if settings.method.endswith("-flow"):
-        return Carried(detect, settings.smooth, settings.patch, settings.detection)
+        return Carried(detect, settings.smooth, settings.stiffness, settings.patch, settings.detection)
     return EveryFrame(detect)
 
 

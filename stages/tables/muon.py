@@ -25,60 +25,76 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(self, weights: Iterable[nn.Parameter], lr: float, momentum: float = 0.9) -> None:
         super().__init__(weights, {"lr": lr, "momentum": momentum})
+        self.packs = [_packs(group["params"]) for group in self.param_groups]
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            alike: dict[tuple[int, ...], list[nn.Parameter]] = {}
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    tiles = tuple(-(-side // tile) for side, tile in zip(_sides(weight), TILE, strict=True))
-                    alike.setdefault(tiles, []).append(weight)
-            for weights in alike.values():
-                pieces = [_pieces(weight.grad) for weight in weights]  # type: ignore[arg-type]
-                gradient = _packed(pieces)
-                state = self.state[weights[0]]
+        for group, packs in zip(self.param_groups, self.packs, strict=True):
+            for pack in packs:
+                torch._foreach_copy_(pack.gradients, [_gradient(weight) for weight in pack.weights])
+                state = self.state[pack.weights[0]]
                 if not state:
-                    state["mean"] = torch.zeros_like(gradient)
-                state["mean"].lerp_(gradient, 1 - group["momentum"])
-                steps = _orthogonal(gradient.lerp_(state["mean"], group["momentum"]))  # Nesterov's look ahead
-                for weight, piece, step in zip(weights, pieces, steps.split([*map(len, pieces)]), strict=True):
-                    rows, columns = len(weight), weight.numel() // len(weight)
-                    wide = step[:, : piece.shape[1], : piece.shape[2]].reshape(min(rows, columns), -1)
-                    change = (wide.mT if rows > columns else wide).reshape(weight.shape)
-                    weight.add_(change, alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
+                    state["mean"] = torch.zeros_like(pack.gradient)
+                state["mean"].lerp_(pack.gradient, 1 - group["momentum"])
+                pack.gradient.lerp_(state["mean"], group["momentum"])  # Nesterov's look ahead
+                _orthogonal(pack.gradient, pack.stretch, pack.step)
+                torch._foreach_add_([*pack.weights], pack.steps, alpha=-group["lr"])
+
+
+class _Pack:
+    """Weights whose matrices lie in one array, with zeros behind the smaller ones, since calls cost more than zeros.
+
+    Matrices lie on their longer side. There is one to a weight, unless its shorter side is a multiple of WIDEST: then
+    it is cut, for an eighth of the work a piece. ``gradients`` and ``steps`` are the places in ``gradient`` and
+    ``step`` (count, rows, columns), in the shapes of ``weights``; all weights must have gradients.
+    """
+
+    def __init__(self, weights: list[nn.Parameter]) -> None:
+        self.weights = weights
+        sides = [_sides(weight) for weight in weights]
+        counts = [weight.numel() // (short * long) for weight, (short, long) in zip(weights, sides, strict=True)]
+        rows, columns = (max(side[axis] for side in sides) for axis in (0, 1))
+        self.gradient, self.step = weights[0].new_zeros(2, sum(counts), rows, columns)
+        self.gradients, self.steps = (
+            [_shaped(part[:, :short, :long], weight) for part, (short, long), weight in
+             zip(array.split(counts), sides, weights, strict=True)]
+            for array in (self.gradient, self.step)
+        )  # fmt: skip
+        high = [max(1.0, len(weight) ** 2 / weight.numel()) ** 0.5 for weight in weights]
+        self.stretch = self.step.new_tensor(high).repeat_interleave(self.step.new_tensor(counts).long())[:, None, None]
+
+
+def _packs(weights: list[nn.Parameter]) -> list[_Pack]:
+    alike: dict[tuple[int, ...], list[nn.Parameter]] = {}
+    for weight in weights:
+        tiles = tuple(-(-side // tile) for side, tile in zip(_sides(weight), TILE, strict=True))
+        alike.setdefault(tiles, []).append(weight)
+    return [_Pack(some) for some in alike.values()]
+
+
+def _gradient(weight: nn.Parameter) -> torch.Tensor:
+    assert weight.grad is not None
+    return weight.grad
 
 
 def _sides(weight: torch.Tensor) -> tuple[int, int]:
-    """The shorter and the longer side of the matrices in a weight.
-
-    There is one, unless its shorter side is a multiple of WIDEST: then it is cut, for an eighth of the work a piece.
-    """
+    """The shorter and the longer side of a weight's matrices."""
     short, long = sorted((len(weight), weight.numel() // len(weight)))
     return WIDEST if short % WIDEST == 0 else short, long
 
 
-def _pieces(weight: torch.Tensor) -> torch.Tensor:
-    """A weight as matrices (count, shorter side, longer side)."""
-    matrix = weight.flatten(1)
-    return (matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix).reshape(-1, *_sides(weight))
+def _shaped(pieces: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The same memory as matrices (count, shorter side, longer side) and in the shape of their weight."""
+    matrix = pieces.view(-1, pieces.shape[2])
+    return (matrix.mT if len(weight) > weight[0].numel() else matrix).unflatten(1, weight.shape[1:])
 
 
-def _packed(matrices: list[torch.Tensor]) -> torch.Tensor:
-    """All (count, rows, columns) in one, with zeros behind the smaller ones: most of a small product is the call."""
-    rows, columns = (max(one.shape[axis] for one in matrices) for axis in (1, 2))
-    packed = matrices[0].new_zeros(sum(map(len, matrices)), rows, columns)
-    for one, place in zip(matrices, packed.split([*map(len, matrices)]), strict=True):
-        place[:, : one.shape[1], : one.shape[2]] = one
-    return packed
+def _orthogonal(x: torch.Tensor, stretch: torch.Tensor, out: torch.Tensor) -> None:
+    """About the nearest orthogonal matrices to (count, shorter side, longer side), times ``stretch``.
 
-
-def _orthogonal(x: torch.Tensor) -> torch.Tensor:
-    """About the nearest orthogonal matrices to (count, shorter side, longer side), by Newton-Schulz steps.
-
-    A step is X <- p(XX')X, with Jordan's coefficients. All p(XX') are polynomials of the first XX', so they are
-    multiplied with one another, at the size of the shorter side, and with X once: half of the work for a layer of this
-    project, a third for VGG16's. Rows and columns of zeros stay zero and change nothing.
+    A step of Newton and Schulz is X <- p(XX')X, with Jordan's coefficients. All p(XX') are polynomials of the first
+    XX', so they are multiplied with one another, at the size of the shorter side, and with X once: half of the work for
+    a layer of this project, a third for VGG16's. Rows and columns of zeros stay zero and change nothing.
     """
     gram, product = torch.bmm(x, x.mT), None
     square = gram.diagonal(dim1=1, dim2=2).sum(dim=1)[:, None, None] + 1e-24  # of the norm of X, which is to be 1
@@ -90,4 +106,4 @@ def _orthogonal(x: torch.Tensor) -> torch.Tensor:
         if step < STEPS - 1:
             gram = torch.bmm(torch.bmm(factor, gram), factor)
     assert product is not None
-    return torch.bmm(product / square.sqrt(), x)
+    torch.bmm(product * (stretch / square.sqrt()), x, out=out)

@@ -138,6 +138,7 @@ class Landmark(Section):
     method: LandmarkMethod
     enlarge: Annotated[int, Field(ge=1, le=16)]
     smooth: Size
+    stiffness: Annotated[float, Field(gt=0, le=1e6)]
     patch: Size
     detection: Size
 
@@ -168,6 +169,7 @@ class Lmf(Section):
     other: Error
     turn: Error
     noise: Error
+    smoothing: Annotated[float, Field(ge=0, lt=1)]
     schedule: Schedule
 
 

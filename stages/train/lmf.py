@@ -37,6 +37,7 @@ class Config:
     other: float  # largest motion of another sequence that is added, as a share of a sequence's own
     turn: float  # largest head motion that is added, likewise
     noise: float  # largest landmark error that is added, likewise
+    smoothing: float  # share of a sequence's label that goes to all emotions alike
     schedule: Schedule
 
 
@@ -90,7 +91,8 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> LmfFer:
         moved = with_turn(with_other(moved, config.other), config.turn)
         moved = with_error(moved, config.noise)
         flip = torch.rand(len(batch), device=device) < 0.5
-        return F.cross_entropy(network(lmf_maps(flipped(moved, flip))), truth[batch])
+        maps = lmf_maps(flipped(moved, flip))
+        return F.cross_entropy(network(maps), truth[batch], label_smoothing=config.smoothing)
 
     trainer.minimise("LMF-FER", network, network.parameters(), loss, len(rows), config.schedule)
     return network
