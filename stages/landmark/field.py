@@ -2,8 +2,8 @@
 
 A patch of skin alone says little about its motion along an edge, or where it is smooth. So the whole face is solved
 for at once: the field that moves frame 1 onto the frame, and of all such fields the smoothest (Horn and Schunck, AI
-1981). Both terms forgive outliers, light and lips that part (Black and Anandan, CVIU 1996), and the field
-lives on a grid of a few pixels, since skin cannot do more (Bruhn et al., IJCV 2005, smooth the equations likewise).
+1981). Both terms forgive outliers: light, lips that part (Black and Anandan, CVIU 1996). The field lives on a grid of
+a few pixels, over which the equations are averaged (much as Bruhn et al., IJCV 2005, smooth them).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CREASE = 2.0
 ROUNDS, SWEEPS = 3, 20
 """Gauss-Newton steps, and sweeps of successive over-relaxation in each; more change nothing of note."""
 OVER = 1.85
+"""How far a sweep moves a cell, in ways to where its equations and neighbours want it."""
 
 
 class Field:
     """The motion since frame ``first`` of the face whose points (68, 2) are ``around``.
 
-    ``stiffness`` weighs the squared change of the motion from px to px against the squared difference of the grey
-    levels, which it is worth in their unit.
+    ``stiffness`` is what a change of the motion by 1 px from px to px costs, in squared grey levels.
     """
 
     def __init__(self, first: Image, around: np.ndarray, stiffness: float) -> None:

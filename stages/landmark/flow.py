@@ -20,12 +20,12 @@ from stages.landmark.landmarker import CARRIED, DETECTED, Box, Detector, Landmar
 from stages.landmark.patches import Image, align, lay, relight, sample
 from stages.tables.schema import POINTS
 
-DOUBT = 0.05
-"""Shortest move that the alignment with the frame before is left free to make, px."""
+DOUBT, TRUSTED = 0.05, 0.02
+"""Shortest moves that the alignments with the frame before and with frame 1 are left free to make, px."""
+SMALL = 0.5
+"""Motion since frame 1 that the field alone knows best, px: beyond it the alignment gets more freedom."""
 LEAST = 0.2
-"""Least error that a step from frame to frame is expected to have, px: small ones are left to the field."""
-TRUSTED, SMALL = 0.02, 0.5
-"""The same for the alignment with frame 1, px, and the motion up to which the field needs no more correction."""
+"""Least error that a step from frame to frame is expected to have, px: small motion is left to the field."""
 
 
 class Carried:
