@@ -349,7 +349,7 @@ def test_the_guide_is_nought_at_cubic_interpolation_of_no_motion() -> None:
 def test_training_beats_the_average_on_motion_that_it_has_not_seen() -> None:
     faces = [texture(90, 80, seed).round().astype(np.uint8) for seed in range(6)]
     config = Config(channels=1, width=8, widest=16, taps=7, contrast=15)
-    schedule = Schedule(steps=60, batch=4, learning_rate=0.01, guidance=0.2)
+    schedule = Schedule(steps=120, batch=4, learning_rate=0.01, guidance=0.2)
     torch.set_num_threads(1)
     network, error, average = fit(faces, config, WARPS, schedule, seed=1)
     assert error < 0.9 * average
