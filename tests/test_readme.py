@@ -38,7 +38,7 @@ INSTEAD = {
         "dvc repro --dry", "hours on a CPU; test_train has an epoch of each, among the slow tests"),
     "python -m stages.transfer /path/to/CK+": ("python -m stages.transfer --help", "test_transfer runs it"),
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
-    "python -m benchmarks.methods ckplus aam": ("python -m benchmarks.methods --help", "minutes"),
+    "python -m benchmarks.methods ckplus aam aam-flow": ("python -m benchmarks.methods --help", "minutes"),
     "python -m benchmarks.seeds 2017 2018 2019": ("python -m benchmarks.seeds --help", "minutes"),
     "dvc exp run -n parts -S train.dtagn.part=0.35": (
         "dvc exp run -n parts -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),
