@@ -150,7 +150,7 @@ def measure(
 ) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
     """One line for each case, level of noise and method; and the last person's frames, by kind and method."""
     settings = room.params("landmark")
-    find = Carried(Dlib(settings["enlarge"]), *(settings[one] for one in ("smooth", "stiffness", "patch", "detection")))
+    find = Carried.chosen(Dlib(settings["enlarge"]), settings)
     lines: list[dict[str, object]] = []
     pictures: dict[str, dict[str, np.ndarray]] = {}
     for number, case in enumerate(cases(people, room.params("ingest")["margin"])):

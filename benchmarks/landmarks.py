@@ -103,11 +103,10 @@ def points_of(landmarker: Landmarker) -> Find:
 
 def methods(fold: int, sequences: pd.DataFrame, settings: dict, root: Path) -> dict[str, Find]:
     """Every method as a function from frames and box to points; the appearance model has not seen ``fold``."""
-    flow = {name: settings[name] for name in ("smooth", "stiffness", "patch", "detection")}
     dlib, aam = Dlib(settings["enlarge"]), model(fold, sequences, TABLES[GENERAL], root)
     ours: dict[str, Landmarker] = {
-        "dlib": EveryFrame(dlib), "dlib-flow": Carried(dlib, **flow),
-        "aam": EveryFrame(aam), "aam-flow": Carried(aam, **flow),
+        "dlib": EveryFrame(dlib), "dlib-flow": Carried.chosen(dlib, settings),
+        "aam": EveryFrame(aam), "aam-flow": Carried.chosen(aam, settings),
     }  # fmt: skip
     named = {name: points_of(landmarker) for name, landmarker in ours.items()}
     return {"dlib": named.pop("dlib"), "DIS from frame 1": plain_flow(dlib, settings["smooth"]), **named}

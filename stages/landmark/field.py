@@ -180,17 +180,13 @@ def _relax(
             for column in range(columns):
                 ties, across, down = _tied(0.0, 0.0, 0.0, 1e-9, grid[row, column])  # alone in the dark it stays
                 if column + 1 < columns:
-                    weight = tie[row, column]
-                    ties, across, down = _tied(ties, across, down, weight, grid[row, column + 1])
+                    ties, across, down = _tied(ties, across, down, tie[row, column], grid[row, column + 1])
                 if row + 1 < rows:
-                    weight = tie[row, column]
-                    ties, across, down = _tied(ties, across, down, weight, grid[row + 1, column])
+                    ties, across, down = _tied(ties, across, down, tie[row, column], grid[row + 1, column])
                 if column > 0:
-                    weight = tie[row, column - 1]
-                    ties, across, down = _tied(ties, across, down, weight, grid[row, column - 1])
+                    ties, across, down = _tied(ties, across, down, tie[row, column - 1], grid[row, column - 1])
                 if row > 0:
-                    weight = tie[row - 1, column]
-                    ties, across, down = _tied(ties, across, down, weight, grid[row - 1, column])
+                    ties, across, down = _tied(ties, across, down, tie[row - 1, column], grid[row - 1, column])
                 a, b, c = xx[row, column] + ties, xy[row, column], yy[row, column] + ties
                 p, q = x[row, column] + across, y[row, column] + down
                 determinant = a * c - b * b

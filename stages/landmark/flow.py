@@ -11,6 +11,9 @@ chain and the detections. Ours: the poster does not say how its landmarks were f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -39,6 +42,11 @@ class Carried:
         self.detect, self.smooth, self.stiffness, self.patch = detect, smooth, stiffness, patch
         self.detection = detection
         self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+    @classmethod
+    def chosen(cls, detect: Detector, landmark: Mapping[str, Any]) -> Carried:
+        """With the values of ``params.yaml: landmark``, among which others may be."""
+        return cls(detect, **{name: landmark[name] for name in ("smooth", "stiffness", "patch", "detection")})
 
     def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
         start = self.detect(frames[0], box)

@@ -90,7 +90,7 @@ def landmarks(
 def _landmarker(settings: Settings, model: AAM | None) -> Landmarker:
     detect = model or Dlib(settings.enlarge)
     if settings.method.endswith("-flow"):
-        return Carried(detect, settings.smooth, settings.stiffness, settings.patch, settings.detection)
+        return Carried.chosen(detect, vars(settings))
     return EveryFrame(detect)
 
 

@@ -110,7 +110,7 @@ def measure(frames: Iterable[np.ndarray], settings: Settings, where: Path) -> Me
     if chosen["method"] == "dlib":
         landmarker: Any = EveryFrame(detect)
     else:  # an AAM's points and CK+'s own exist for the data set only
-        landmarker = Carried(detect, *(chosen[one] for one in ("smooth", "stiffness", "patch", "detection")))
+        landmarker = Carried.chosen(detect, chosen)
     try:
         found = with_gaps(landmarker, stack, (box.x - crop.x, box.y - crop.y, box.width, box.height))
     except NoLandmarks as why:
