@@ -236,7 +236,7 @@ def test_faces_and_landmarks_turn_together(degrees: float, flip: bool) -> None:
     assert np.sign(float(turned[1])) == np.sign(expected[1])
 
 
-sides = st.sampled_from([1, 3, 7, 20, 40, 64, 100, 128, 192])
+sides = st.sampled_from([1, 3, 7, 20, 32, 40, 64, 100, 160, 192])
 
 
 @given(seeds, st.lists(st.tuples(sides, sides), min_size=1, max_size=4))
@@ -254,7 +254,7 @@ def test_muon_steps_along_what_newton_and_schulz_make_of_the_gradient(seed: int,
         assert weight.grad is not None
         gradient = weight.grad.double().T if rows > columns else weight.grad.double()
         expected = []
-        for piece in gradient.split(64 if len(gradient) % 64 == 0 else len(gradient)):
+        for piece in gradient.split(32 if len(gradient) % 32 == 0 else len(gradient)):
             x = piece / piece.norm()
             for _ in range(5):
                 x = 3.4445 * x + (-4.7750 * x @ x.T + 2.0315 * (x @ x.T) @ (x @ x.T)) @ x

@@ -9,7 +9,7 @@ from torch import nn
 
 STEPS = 5
 """Of Newton and Schulz."""
-WIDEST = 64
+WIDEST = 32
 """The shorter side of a matrix that is made orthogonal as a whole."""
 TILE = 32, 512
 """Matrices with as many tiles to their shorter and longer side are worked on together."""
