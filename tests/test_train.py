@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import platform
+import resource
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -262,6 +264,16 @@ def test_muon_steps_along_what_newton_and_schulz_make_of_the_gradient(seed: int,
         change = torch.cat(expected).T if rows > columns else torch.cat(expected)
         stretch = max(1, rows / columns) ** 0.5
         torch.testing.assert_close(weight.detach().double(), -0.5 * stretch * change, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told so")
+def test_training_keeps_the_memory_that_tensors_free() -> None:
+    """Where it went back to the system, each of these would fault in thousands of pages."""
+    Trainer()
+    for _ in range(4):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(2**24)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 100
 
 
 @pytest.mark.parametrize("model", [lmf, dtagn])

@@ -193,11 +193,11 @@ class Trainer:
 
 
 def _keep_memory() -> None:
-    """Makes this process keep what tensors free: given back to Linux and asked for again, it is most of a step's waste.
+    """Makes this process keep the memory that tensors free, for the next step's: getting it anew costs page faults.
 
-    mallopt(3): no tensor has pages of its own, and none at the end of the heap go back.
+    mallopt(3): no tensor has pages of its own, and none go back from the end of the heap.
     """
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):  # glibc's; musl has none
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):  # musl has none
         trim_threshold, mmap_max = -1, -4
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
