@@ -135,27 +135,33 @@ def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def _lit(depth: np.ndarray, points: np.ndarray, reach: int, bias: float) -> np.ndarray:
-    """(n,) share of the key light that reaches each vertex, from its depth map seen by the light."""
+def _lit(depth: np.ndarray, points: np.ndarray, reach: int, bias: float, soft: float) -> np.ndarray:
+    """(n,) share of the key light that reaches each vertex, from its depth map seen by the light.
+
+    The mean over a square of ``reach`` px on each side. Its rim counts in part, and so does what lies within ``soft``
+    of ``bias`` behind: counted whole or not at all, both make the skin flicker as it moves by less than a pixel.
+    """
     out = np.ones(len(points), np.float32)
     height, width = depth.shape
     for k in range(len(points)):
-        column, row = int(points[k, 0]), int(points[k, 1])
+        x, y = points[k, 0] - 0.5, points[k, 1] - 0.5
+        left, right = max(0, int(np.floor(x - reach))), min(width - 1, int(np.ceil(x + reach)))
         seen, total = 0.0, 0.0
-        for r in range(max(0, row - reach), min(height, row + reach + 1)):
-            for c in range(max(0, column - reach), min(width, column + reach + 1)):
-                total += 1
+        for r in range(max(0, int(np.floor(y - reach))), min(height - 1, int(np.ceil(y + reach))) + 1):
+            tall = min(max(reach + 0.5 - abs(r - y), 0.0), 1.0)
+            for c in range(left, right + 1):
+                share = tall * min(max(reach + 0.5 - abs(c - x), 0.0), 1.0)
                 gap = points[k, 2] - bias - depth[r, c]
-                if gap <= 0:
-                    seen += 1
+                total += share
+                seen += share * min(max(0.5 - gap / soft, 0.0), 1.0)
         if total > 0:
             out[k] = seen / total
     return out
 
 
 def lit(vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """(n,) share of a directional light's rays, from a soft shadow map of 320 x 320."""
-    size = 320
+    """(n,) share of a directional light's rays, from a soft shadow map of 480 x 480."""
+    size = 480
     side = np.cross([0.0, 1.0, 0.0], direction)
     side /= np.linalg.norm(side)
     up = np.cross(direction, side)
@@ -163,7 +169,7 @@ def lit(vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray) -> n
     seen = (vertices - np.array([0, 7.0, 0.5], np.float32)) @ basis.T
     seen[:, :2] = (seen[:, :2] / 4.2 + 0.5) * size
     depth = rasterise(seen, triangles, size, size)[2]
-    return _lit(depth, seen, 4, 0.06)
+    return _lit(depth, seen, 6, 0.06, 0.03)
 
 
 @njit(cache=True)
@@ -357,7 +363,7 @@ def photograph(
 
 def _occlusion(depth: np.ndarray) -> np.ndarray:
     """(HEIGHT, WIDTH) share of the ambient light: less where the surroundings stand nearer to the camera."""
-    near = np.minimum(depth[::SUPERSAMPLE, ::SUPERSAMPLE], np.float32(DISTANCE + 1.0))
+    near = cv2.resize(np.minimum(depth, np.float32(DISTANCE + 1.0)), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     dark = np.zeros_like(near)
     for shrink, sigma, amount in ((1, 2.0, 2.5), (2, 3.0, 1.6), (4, 4.0, 0.7)):
         small = cv2.resize(near, (WIDTH // shrink, HEIGHT // shrink), interpolation=cv2.INTER_AREA)
