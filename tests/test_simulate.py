@@ -212,6 +212,16 @@ def test_image_and_landmarks_move_together(assets, maps, somebody) -> None:  # t
     np.testing.assert_allclose(step, [3.0, -2.0], atol=0.15)
 
 
+def test_light_on_the_skin_does_not_flicker_as_the_head_moves(somebody) -> None:  # type: ignore[no-untyped-def]
+    """Steps of a tenth of a pixel: a face that moves so little looks the same, or its light passes for motion."""
+    triangles = somebody.mesh.triangles[somebody.mesh.part != render.LASH]
+    key = np.array(somebody.light.key) / np.linalg.norm(somebody.light.key)
+    steps = np.linspace(0, 0.008, 11, dtype=np.float32)[:, None] * np.float32([[0.6, 0.8, 0.0]])
+    light = np.stack([render.lit(somebody.vertices + step, triangles, key) for step in steps])
+    assert np.sqrt(np.square(np.diff(light, axis=0)).mean()) < 0.007
+    assert light.std() > 0.2  # there is shadow at all
+
+
 def test_pictures_show_a_face_with_texture_that_differs_between_people(assets, maps, somebody) -> None:  # type: ignore[no-untyped-def]
     image, points = shoot(assets, maps, somebody, still(somebody))
     cheek = image[tuple(np.s_[int(y) - 8 : int(y) + 8] for y in points[[31, 36]].mean(axis=0)[::-1])]

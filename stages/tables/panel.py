@@ -176,6 +176,8 @@ class Lmf(Section):
 class Dtagn(Section):
     frames: Annotated[int, Field(ge=2, le=1000)]
     part: Part
+    other: Error
+    turn: Error
     noise: Error
     width: Width
     dropout: Dropout

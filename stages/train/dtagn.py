@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.tables import schema
-from stages.train.augment import flipped, padded, shares, start
+from stages.train.augment import flipped, padded, shares, start, with_other, with_turn
 from stages.train.optimise import Schedule, Trainer
 
 TABLE = schema.DTAGN
@@ -31,6 +31,8 @@ class Config:
 
     frames: int  # of a sequence, resampled in time; 12 in the paper
     part: float  # shortest part of a sequence that is trained on, as a share of it; 1 is the paper's: all of it
+    other: float  # largest motion of another sequence added to the landmarks, as a share of a sequence's own
+    turn: float  # largest head motion added to the landmarks, likewise; the paper's is 0, as for the one above
     noise: float  # standard deviation of the noise on normalised landmarks; 0.01 in the paper
     width: float  # multiplies DTAN's 64 filters and 500 units; 1 is the published network
     dropout: float  # before each classifier; the paper's value is not known to us
@@ -69,16 +71,18 @@ class Dtan(nn.Module):
         super().__init__()
         filters, units = max(round(64 * config.width), 1), max(round(500 * config.width), 1)
         side = ((size - 4) // 2 - 4) // 2
-        self.lower = nn.Sequential(
+        lower = nn.Sequential(
             nn.Conv2d(config.frames, filters, 5), nn.ReLU(), LocalResponseNorm(filters), nn.MaxPool2d(2),
             nn.Conv2d(filters, filters, 5), nn.ReLU(), LocalResponseNorm(filters), nn.MaxPool2d(2),
             nn.Flatten(), nn.Linear(filters * side * side, units), nn.ReLU(),
         )  # fmt: skip
+        self.lower = lower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.upper = _upper(units, units, config.dropout)
 
     def forward(self, faces: Tensor) -> Tensor:
         first = (faces[:, :1] - 127) / 128
-        return self.upper(self.lower(torch.cat([first, (faces[:, 1:] - faces[:, :1]) / 128], dim=1)))
+        change = torch.cat([first, (faces[:, 1:] - faces[:, :1]) / 128], dim=1)
+        return self.upper(self.lower(change.contiguous(memory_format=torch.channels_last)))
 
 
 class Dtgn(nn.Module):
@@ -165,7 +169,9 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> Dtagn:
         return rotated(start(faces[batch], frames[batch], share, config.frames), angle, flip)
 
     def moved(batch: Tensor, angle: Tensor, flip: Tensor, share: Tensor) -> Tensor:
-        trajectory = turned(normalised(start(points[batch], frames[batch], share, config.frames)), angle, flip)
+        track = start(points[batch], frames[batch], share, config.frames)
+        track = with_turn(with_other(track, config.other), config.turn)
+        trajectory = turned(normalised(track), angle, flip)
         return trajectory + config.noise * torch.randn_like(trajectory)
 
     def appearance(batch: Tensor) -> Tensor:
