@@ -37,9 +37,9 @@ def project(tmp_path: Path) -> Path:
     for fold in (0, 1):
         one = lmf.LmfFer(configured(lmf.Config, train, "lmf"))
         two = dtagn.Dtagn(configured(dtagn.Config, train, "dtagn"), 64)
-        weights = {name: value.contiguous() for name, value in one.state_dict().items()}
-        save_file(weights if fold == 0 else {}, models / f"lmf-{fold}.safetensors")
-        save_file(two.state_dict(), models / f"dtagn-{fold}.safetensors")
+        for name, network in {"lmf": one, "dtagn": two}.items():
+            weights = {key: value.contiguous() for key, value in network.state_dict().items()}
+            save_file(weights if (name, fold) != ("lmf", 1) else {}, models / f"{name}-{fold}.safetensors")
     (tmp_path / "results/statistics.json").write_text(json.dumps({"gate": {"thresholds": {"0": 0.02, "1": 0.08}}}))
     row: dict[str, Any] = dict.fromkeys(SEQUENCES.schema.names, 5)
     row |= {"sequence": "S001/001", "subject": "S001", "session": "001", "box_width": FACE}
