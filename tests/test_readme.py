@@ -40,8 +40,8 @@ INSTEAD = {
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
     "python -m benchmarks.methods ckplus aam aam-flow": ("python -m benchmarks.methods --help", "minutes"),
     "python -m benchmarks.seeds 2017 2018 2019": ("python -m benchmarks.seeds --help", "minutes"),
-    "dvc exp run -n parts -S train.dtagn.part=0.35": (
-        "dvc exp run -n parts -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),
+    "dvc exp run -n whole -S train.dtagn.part=1.0": (
+        "dvc exp run -n whole -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),
     "python -m flows.reproduce --workers 2": ("python -m flows.reproduce --help", "test_flows runs it"),
     "python -m benchmarks.bad_input": ("python -m benchmarks.bad_input --help", "test_bad_input has a sample"),
     "python -m benchmarks.kill": ("python -m benchmarks.kill --help", "minutes; test_kill has two moments"),
