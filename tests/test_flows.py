@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -34,9 +35,19 @@ time.sleep(1000)
 
 
 def named(folder: Path, words: str) -> psutil.Process:
-    """The process in ``folder`` whose command line ends with ``words``; not its supervisor."""
-    lines = {process: process.cmdline() for process in within(folder)}
-    return next(process for process, line in lines.items() if "-I" not in line and " ".join(line).endswith(words))
+    """The process in ``folder`` whose command line ends with ``words``; not its supervisor.
+
+    DVC announces a command before it starts it, so the process may be a moment late.
+    """
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for process in within(folder):
+            with suppress(psutil.NoSuchProcess):
+                line = process.cmdline()
+                if "-I" not in line and " ".join(line).endswith(words):
+                    return process
+        time.sleep(0.01)
+    pytest.fail(f"no process of {words} in {folder}")
 
 
 # --- Children that never outlive their parent
