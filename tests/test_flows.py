@@ -113,10 +113,10 @@ def test_overrides_change_their_lines_and_no_other(tmp_path: Path) -> None:
     file.write_text(text)
     odd = """a b/"c"=d, (x) 'é'"""
     changes = Changes(root=odd, folds=[0, 1])
-    said = parameters.apply([*changes.overrides(), "train.lmf.width.default=0.125", "evaluate.draws=1000"], file)
+    said = parameters.apply([*changes.overrides(), "train.lmf.width.default=0.25", "evaluate.draws=1000"], file)
     assert said == [f"{file}: dataset.root: data/raw/simulated -> {odd}",
                     f"{file}: protocol.folds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] -> [0, 1]",
-                    f"{file}: train.lmf.width.default: 0.0625 -> 0.125"]  # fmt: skip
+                    f"{file}: train.lmf.width.default: 0.125 -> 0.25"]  # fmt: skip
     assert parameters.value("dataset.root", file) == odd
     before, after = text.splitlines(), file.read_text().splitlines()
     assert len(before) == len(after)
