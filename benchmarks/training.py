@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -130,12 +131,12 @@ def overhead(options: dict[str, Any], device: torch.device) -> tuple[float, floa
     class Timed(Trainer):
         def minimise(self, part: str, network: Any, parameters: Any, *rest: Any) -> None:
             learning = list(parameters)
-            for _ in range(5):  # by turns, so that both meet the same machine
+            for _ in range(15):  # by turns, so that both meet the same machine
                 times.append(seconds(lambda: super(Timed, self).minimise(part, network, learning, *rest), device, 1))
                 times.append(seconds(bare, device, 1))
 
     lmf.fit(table, config, Timed(device=device))
-    return SEQUENCES / min(times[::2]), SEQUENCES / min(times[1::2])
+    return SEQUENCES / median(times[::2]), SEQUENCES / median(times[1::2])
 
 
 def main() -> None:
