@@ -1,6 +1,6 @@
 """The table with other landmarks: how much of the micro column is the landmarks' error.
 
-    python -m benchmarks.methods ckplus aam aam-flow    # after make reproduce; some five minutes a method on two cores
+    python -m benchmarks.methods ckplus aam aam-flow    # after make reproduce; some eight minutes a method on two cores
 
 On simulated faces, landmark.method: ckplus takes the landmarks that the data set comes with, which are true to the last
 digit (between a micro sequence's originals they move evenly). Works in a copy of the project, as benchmarks.variant

@@ -1,6 +1,6 @@
 """The table over several seeds of training: how much of it is the training's own chance.
 
-    python -m benchmarks.seeds 2017 2018 2019        # after make reproduce; some four minutes a seed on two cores
+    python -m benchmarks.seeds 2017 2018 2019        # after make reproduce; some seven minutes a seed on two cores
 
 Everything before training is taken from the last run, whose own seed is not trained again; everything else is made in a
 temporary folder. Writes seeds.md beside this file: mean and standard deviation over the seeds, least and most, and how
