@@ -4,8 +4,6 @@ PORT ?= 4200
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Python compiles a module when it is first imported; to compile all that are installed takes a minute.
-INSTALL := $(BIN)/pip install --quiet --no-compile
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -52,7 +50,7 @@ clean: ## Remove everything that can be made again (environment, data, results, 
 $(READY): pyproject.toml constraints.txt assets.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -c constraints.txt --report $(VENV)/installed-$$(date +%s)-build.json setuptools
-	$(INSTALL) -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e '.[dev]'
-	$(INSTALL) --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
+	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s)-build.json setuptools
+	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
 	@touch $@
