@@ -1,6 +1,6 @@
 """A run and a variant of it, side by side: what the commands of the README's section about variants print.
 
-    python -m benchmarks.variant      # after make reproduce; trains DTAGN anew, about four minutes on two cores
+    python -m benchmarks.variant      # after make reproduce; trains DTAGN anew, about five minutes on two cores
 
 Works in a copy of the project in a temporary folder that uses this folder's DVC cache, so that no result here changes;
 writes variant.md beside this file and renews the same blocks of README.md.
