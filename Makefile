@@ -8,26 +8,29 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce predict doctor verify ui test test-all lint clean
+.PHONY: help reproduce predict check doctor verify ui test test-all lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## Run the whole pipeline (params.yaml decides on what) and print the results table
-	python -m flows.reproduce
+	lmf-fer reproduce
 
 predict: $(READY) ## Recognise the expression in clips: make predict CLIPS="folder-of-frames video.mp4"
 	@test -n "$(CLIPS)" || { echo 'error: name the clips: make predict CLIPS="folder-of-frames video.mp4"' >&2; exit 1; }
-	python -m stages.predict $(CLIPS)
+	lmf-fer predict $(CLIPS)
+
+check: $(READY) ## Check all of params.yaml
+	@lmf-fer check
 
 doctor: $(READY) ## Look at this machine and environment: versions, disk, cores, memory, GPU, data
-	@python -m flows.doctor
+	@lmf-fer doctor
 
 verify: $(READY) ## Compare what is installed with the hashes it was published with
-	@python -m flows.supply verify
+	@lmf-fer verify
 
 ui: $(READY) ## Open Prefect's page for this project on http://127.0.0.1:$(PORT), to start and watch runs
-	@python -m flows.ui --port $(PORT)
+	@lmf-fer ui --port $(PORT)
 
 test: $(READY) ## Run the tests, all but the slow ones
 	python -m pytest -n auto --dist worksteal -m "not slow"

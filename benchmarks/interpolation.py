@@ -2,14 +2,13 @@
 
     python -m benchmarks.interpolation                 # 7 people, about three minutes on one core
 
-The people are in no fold and in nobody's training data. SepConv is read from ``synthesize.weights``: set
-``synthesize.interpolator: sepconv`` in params.yaml and run ``dvc repro data/dvc.yaml:interpolator`` once before.
+The people are in no fold and in no training data. SepConv's weights are read from ``synthesize.weights``: with
+``synthesize.interpolator: sepconv`` in params.yaml, ``dvc repro data/dvc.yaml:interpolator`` makes them, in minutes.
 Writes interpolation.md and interpolation.png beside this file, which the report shows.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import time
@@ -18,25 +17,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numba
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
+from benchmarks import common
 from stages.ingest.faces import crop_box, find_face
-from stages.landmark.detection import Dlib
-from stages.landmark.flow import Carried
+from stages.ingest.params import Ingest
+from stages.landmark.landmarker import Landmarker
+from stages.landmark.methods import METHODS as LANDMARKERS
+from stages.landmark.params import Landmark
 from stages.report.style import WIDTH, render, style
 from stages.simulate import sequence, tree
 from stages.simulate.portraits.film import FIRST
 from stages.synthesize.interpolators import choose
 from stages.synthesize.recursion import Interpolator, densify, depth
 from stages.synthesize.separable import filter_cpu, filter_torch
-from stages.synthesize.sepconv import Config, SepConv, midpoints
-from stages.tables import room
+from stages.synthesize.sepconv import PUBLISHED, SepConv, midpoints
+from stages.tables import files, params, stage
+from stages.tables.box import Box
+from stages.tables.errors import UserError
 from stages.tables.schema import EMOTIONS
 
 METHODS = ("average", "flow", "rife", "sepconv")
@@ -52,7 +53,7 @@ MOVED = 3
 AROUND = 9
 """... and what lies in a window of this side around it, px."""
 
-Case = tuple[str, np.ndarray, np.ndarray | None, tuple[float, float, float, float] | None]
+Case = tuple[str, np.ndarray, np.ndarray | None, Box | None]
 """A kind, the true frames (odd count, height, width), and for a sequence its true landmarks and its face box."""
 
 
@@ -75,7 +76,7 @@ def clip(score: sequence.Score, kept: tuple[int, ...], frames: int) -> sequence.
 
 
 def warped(picture: np.ndarray, longest: float, generator: np.random.Generator) -> np.ndarray:
-    """The picture between two copies of it that a smooth random motion of at most ``longest`` px takes apart."""
+    """The picture between two copies of it, moved both ways by a smooth random motion: at most ``longest`` px."""
     motion = np.stack(
         [cv2.GaussianBlur(generator.standard_normal(picture.shape), (0, 0), 16) for _ in range(2)], -1
     ).astype(np.float32)
@@ -90,7 +91,7 @@ def warped(picture: np.ndarray, longest: float, generator: np.random.Generator) 
 def cases(people: range, margin: float) -> Iterator[Case]:
     """Everything that is interpolated: warped pictures and sequences of people who are in no other data."""
     assets, maps = tree.model()
-    for number in tqdm(people, "people"):
+    for number in stage.progress(people, "people"):
         who = sequence.subject(assets, np.random.default_rng([number, FIRST, 0]))
         generator = np.random.default_rng([number, FIRST, 1])
         score = sequence.score(who, number % len(EMOTIONS) + 1, LENGTH, generator)
@@ -100,7 +101,7 @@ def cases(people: range, margin: float) -> Iterator[Case]:
             face = find_face(frames[0], 0, Path(kind))
             crop = crop_box(face, margin, *frames.shape[:0:-1])
             frames = np.ascontiguousarray(frames[:, crop.y : crop.y + crop.height, crop.x : crop.x + crop.width])
-            box = (face.x - crop.x, face.y - crop.y, face.width, face.height)
+            box = Box(face.x - crop.x, face.y - crop.y, face.width, face.height)
             yield kind, frames, points - (crop.x, crop.y), box
         for longest in WARPS:
             yield f"warp of {longest} px", warped(frames[-1], longest, generator), None, None
@@ -135,7 +136,7 @@ def quality(made: np.ndarray, truth: np.ndarray, step: int) -> dict[str, float]:
     return {"error": error, "structure": structure, "pixels": pixels}
 
 
-def landmark_error(find: Carried, frames: np.ndarray, case: Case, step: int) -> float:
+def landmark_error(find: Landmarker, frames: np.ndarray, case: Case, step: int) -> float:
     """How far the landmarks' motion since frame 1 is off in the frames between, mean over points, px."""
     _, _, truth, box = case
     assert truth is not None
@@ -149,11 +150,12 @@ def measure(
     people: range, noise: float, ways: dict[str, Interpolator]
 ) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
     """One line for each case, level of noise and method; and the last person's frames, by kind and method."""
-    settings = room.params("landmark")
-    find = Carried.chosen(Dlib(settings["enlarge"]), settings)
+    make = LANDMARKERS["dlib-flow"].landmarker
+    assert make is not None
+    find = make(params.read(Landmark), None)
     lines: list[dict[str, object]] = []
     pictures: dict[str, dict[str, np.ndarray]] = {}
-    for number, case in enumerate(cases(people, room.params("ingest")["margin"])):
+    for number, case in enumerate(cases(people, params.read(Ingest).margin)):
         kind, truth, points, _ = case
         originals = 2 if points is None else 3
         levels = depth(originals, len(truth))
@@ -187,36 +189,30 @@ def tables(lines: pd.DataFrame) -> dict[str, pd.DataFrame]:
     total = sums.sum()
     psnr = (10 * np.log10(255**2 * total["pixels"] / total["error"])).unstack("kind")[kinds]
     ssim = (total["structure"] / total["pixels"]).unstack("kind")[kinds]
-    found = {}
+    grids = {}
     for noise in sorted(lines["noise"].unique()):
         what = f"frames with noise of {noise:g} grey levels" if noise else "frames without noise"
-        found[f"PSNR in the moving region, dB, {what}"] = psnr.loc[noise].loc[list(METHODS)]
-        found[f"SSIM in the moving region, {what}"] = ssim.loc[noise].loc[list(METHODS)]
+        grids[f"PSNR in the moving region, dB, {what}"] = psnr.loc[noise].loc[list(METHODS)]
+        grids[f"SSIM in the moving region, {what}"] = ssim.loc[noise].loc[list(METHODS)]
         part = lines[lines["noise"].eq(noise) & lines["landmarks"].notna()]
         off = part.pivot_table(index="method", columns="kind", values="landmarks", sort=False)[list(CLIPS)]
-        found[f"error of the landmarks' motion in the frames between, px, {what}"] = off.loc[["rendered", *METHODS]]
-    found["milliseconds a frame"] = (
-        lines[lines["ms"].notna()].groupby("method")["ms"].mean().loc[list(METHODS)].to_frame("")
-    )
-    return found
+        grids[f"error of the landmarks' motion in the frames between, px, {what}"] = off.loc[["rendered", *METHODS]]
+    spent = lines[lines["ms"].notna()].groupby("method")["ms"].mean().loc[list(METHODS)]
+    return grids | {"milliseconds a frame": spent.to_frame("")}
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The shortest processor time of ``repeats`` calls, after one that does not count."""
-    work()
-    spent = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        spent.append(time.process_time() - start)
-    return min(spent)
+    """The shortest processor time of ``repeats`` calls."""
+    return common.fastest(work, repeats, time.process_time)
 
 
 def row_loop(image: torch.Tensor, vertical: torch.Tensor, horizontal: torch.Tensor) -> torch.Tensor:
     """The operator as torch users write it: rows one after the other, the other axis unfolded."""
     taps, height = vertical.shape[1:3]
     windows, across = image.unfold(3, taps, 1), horizontal.permute(0, 2, 3, 1)[:, None]
-    return sum(vertical[:, i : i + 1] * (windows[:, :, i : i + height] * across).sum(-1) for i in range(taps))
+    return torch.as_tensor(
+        sum(vertical[:, i : i + 1] * (windows[:, :, i : i + height] * across).sum(-1) for i in range(taps))
+    )
 
 
 def inputs() -> list[np.ndarray]:
@@ -271,18 +267,9 @@ def memory() -> str:
 
 def published() -> float:
     """Milliseconds for one frame of 256 x 256 by the network of the published size, with random weights."""
-    network = SepConv(Config()).eval()
+    network = SepConv(PUBLISHED).eval()
     frames = np.zeros((2, 256, 256, 3), np.uint8)
     return 1000 * seconds(lambda: midpoints(network, frames[:1], frames[1:]), 1)
-
-
-def markdown(rows: pd.DataFrame) -> str:
-    lines = [["", *map(str, rows.columns)], ["---"] * (1 + len(rows.columns))]
-    lines += [
-        [str(name), *("" if np.isnan(value) else f"{value:.{2 if value >= 10 else 3}f}" for value in row)]
-        for name, row in zip(rows.index, rows.to_numpy(), strict=True)
-    ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def draw(pictures: dict[str, dict[str, np.ndarray]]) -> Figure:
@@ -307,30 +294,36 @@ def draw(pictures: dict[str, dict[str, np.ndarray]]) -> Figure:
     return figure
 
 
+def chosen() -> dict[str, Interpolator]:
+    """All METHODS. Raises UserError where SepConv's weights are not there yet."""
+    try:
+        return {name: choose(name, params.line("synthesize.weights", str)) for name in METHODS}
+    except UserError as error:
+        raise UserError(
+            f"{error}; dvc repro data/dvc.yaml:interpolator makes SepConv's weights,"
+            " with synthesize.interpolator: sepconv in params.yaml"
+        ) from None
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--people", type=int, default=7, help="how many people are filmed")
     people = parser.parse_args().people
-    numba.set_num_threads(1)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    threadpool_limits(1)
-    weights = room.params("synthesize")["weights"]
-    ways = {name: choose(name, weights) for name in METHODS}
-    lines, pictures = measure(range(people), room.params("simulate")["noise"], ways)
+    common.one_thread()
+    lines, pictures = measure(range(people), params.line("simulate.noise", float), chosen())
     motion = lines.groupby("kind")["motion"].mean()
-    found = {**tables(lines), "the operator, 256 x 256 x 3, 51 taps, float32, one thread": operator()}
+    grids = {**tables(lines), "the operator, 256 x 256 x 3, 51 taps, float32, one thread": operator()}
     moves = ", ".join(f"{motion[kind]:.2f} px in the {kind}" for kind in CLIPS)
     text = f"{people} simulated people. Between the given frames the landmarks move by {moves}, on average.\n\n"
-    text += "".join(f"**{title[0].upper()}{title[1:]}**\n\n{markdown(rows)}\n" for title, rows in found.items())
+    for title, rows in grids.items():
+        table = common.markdown(rows, lambda value: f"{value:.{2 if value >= 10 else 3}f}")
+        text += f"**{title[0].upper()}{title[1:]}**\n\n{table}\n"
     text += f"SepConv of the published size: {published():.0f} ms a frame of 256 x 256 x 3 on one thread.\n\n"
     text += f"Peak memory of the operator: {memory()}.\n"
-    here = Path(__file__).parent
-    (here / "interpolation.md").write_text(f"# Frames in between\n\n{text}")
+    common.save("interpolation", "Frames in between", text)
     with style():
-        (here / "interpolation.png").write_bytes(render(draw(pictures))["png"])
-    print(text)
+        files.write(common.HERE / "interpolation.png", render(draw(pictures))["png"])
 
 
 if __name__ == "__main__":
-    room.run(main)
+    stage.run(main)

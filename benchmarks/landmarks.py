@@ -3,16 +3,15 @@
     python -m benchmarks.landmarks                 # people of folds 0 and 5, about five minutes on one core
     python -m benchmarks.landmarks --folds 0 1 2
 
-Reads the tables that ``make reproduce`` left in data/ and writes landmarks.md, .png and .svg beside this file,
-which the report shows.
-No model has seen the people it is tested on.
+Reads the tables that ``make reproduce`` left in data/, and writes landmarks.md and landmarks.svg beside this file,
+which the report shows. No model has seen the people it is tested on.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import cv2
@@ -20,17 +19,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
+from benchmarks import common
 from stages.featurize.lmf import lmf, sfem
 from stages.landmark import shipped
 from stages.landmark.detection import Dlib
-from stages.landmark.flow import Carried
-from stages.landmark.landmarker import Box, EveryFrame, Landmarker
-from stages.landmark.training import model
+from stages.landmark.landmarker import Detector, Landmarker
+from stages.landmark.methods import METHODS
+from stages.landmark.params import Landmark
 from stages.report.style import COLOURS, RECORDINGS, WIDTH, render, style
-from stages.tables import images, parquet, room
+from stages.tables import files, images, params, parquet, stage
+from stages.tables.box import Box
+from stages.tables.points import EYE_CORNERS
 from stages.tables.schema import EMOTIONS, FRAMES, GENERAL, MICRO, SEQUENCES
 
 TABLES = {GENERAL: Path("data/interim/frames.parquet"), MICRO: Path("data/interim/micro.parquet")}
@@ -42,7 +42,7 @@ PALETTE = (*COLOURS.values(), *RECORDINGS.values())
 Find = Callable[[np.ndarray, Box], np.ndarray]
 
 
-def plain_flow(detect: Dlib, smooth: float) -> Find:
+def plain_flow(detect: Detector, smoothing: float) -> Find:
     """dlib in frame 1, carried by one smoothed DIS flow from frame 1 to t: what the default has to beat."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
@@ -50,14 +50,14 @@ def plain_flow(detect: Dlib, smooth: float) -> Find:
         start = detect(frames[0], box)
         points = [start]
         for frame in frames[1:]:
-            flow = cv2.GaussianBlur(dis.calc(frames[0], frame, None), (0, 0), smooth)
+            flow = cv2.GaussianBlur(dis.calc(frames[0], frame, None), (0, 0), smoothing)
             points.append(start + cv2.remap(flow, start[:, :1], start[:, 1:], cv2.INTER_LINEAR).reshape(-1, 2))
         return np.stack(points)
 
     return find
 
 
-def yardstick(detect: Dlib, frames: np.ndarray, box: Box) -> float:
+def reference(detect: Detector, frames: np.ndarray, box: Box) -> float:
     """Milliseconds a frame of one dlib prediction and one DIS flow."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     start = time.process_time()
@@ -83,7 +83,8 @@ def measure(find: Find, kind: str, frames: np.ndarray, truth: np.ndarray, box: B
     start = time.process_time()
     points = find(frames, box)
     spent = time.process_time() - start
-    eyes = lengths(truth[0, 36] - truth[0, 45])
+    right, left = EYE_CORNERS
+    eyes = lengths(truth[0, right] - truth[0, left])
     static = lengths(points - truth).mean(axis=1) / eyes * 100
     motion = lengths((points - points[0]) - (truth - truth[0])).mean(axis=1)
     line = {
@@ -101,44 +102,42 @@ def points_of(landmarker: Landmarker) -> Find:
     return lambda frames, box: landmarker(frames, box).points
 
 
-def methods(fold: int, sequences: pd.DataFrame, settings: dict, root: Path) -> dict[str, Find]:
-    """Every method as a function from frames and box to points; the appearance model has not seen ``fold``."""
-    dlib, aam = Dlib(settings["enlarge"]), model(fold, sequences, TABLES[GENERAL], root)
-    ours: dict[str, Landmarker] = {
-        "dlib": EveryFrame(dlib), "dlib-flow": Carried.chosen(dlib, settings),
-        "aam": EveryFrame(aam), "aam-flow": Carried.chosen(aam, settings),
-    }  # fmt: skip
-    named = {name: points_of(landmarker) for name, landmarker in ours.items()}
-    return {"dlib": named.pop("dlib"), "DIS from frame 1": plain_flow(dlib, settings["smooth"]), **named}
+def finders(fold: int, sequences: pd.DataFrame, settings: Landmark, root: Path) -> dict[str, Find]:
+    """Every method as a function from frames and box to points. No fitted model has seen the people of ``fold``."""
+    models: dict[object, Detector | None] = {None: None}
+    ways = {"DIS from frame 1": plain_flow(Dlib(settings.upscale), settings.flow_smoothing)}
+    for name, method in METHODS.items():
+        if method.fit and method.fit not in models:
+            models[method.fit] = method.fit(fold, sequences, TABLES[GENERAL], root)
+        if method.landmarker:  # the others are the data set's own points, which are the truth here
+            ways[name] = points_of(method.landmarker(settings, models[method.fit]))
+    return ways
 
 
 def run(folds: list[int]) -> pd.DataFrame:
     """One line for each sequence, set and method."""
-    cv2.setNumThreads(1)
-    threadpool_limits(1)
-    settings, root = room.params("landmark"), Path(room.params("dataset")["root"])
-    originals = room.params("synthesize")["originals"]
+    settings, root = params.read(Landmark), Path(params.line("dataset.root", str))
+    originals, detect = params.line("protocol.originals", int), Dlib(settings.upscale)
     sequences = parquet.read(Path("data/interim/sequences.parquet"), SEQUENCES)
     numbers = {kind: parquet.index(path, FRAMES) for kind, path in TABLES.items()}
     lines = []
     for fold in folds:
-        ways = methods(fold, sequences, settings, root)
-        for about in tqdm(list(sequences[sequences["fold"] == fold].itertuples()), f"fold {fold}"):
-            name, corner = about.sequence, np.array([about.crop_x, about.crop_y], np.float32)
-            truth = shipped.read(root, name, about.frames) - corner
-            box = (about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)
+        ways = finders(fold, sequences, settings, root)
+        rows = list(sequences[sequences["fold"] == fold].itertuples())
+        for row in stage.progress(rows, f"fold {fold}"):
+            name, corner = row.sequence, np.array([row.crop_x, row.crop_y], np.float32)
+            truth = shipped.read(root, name, row.frames) - corner
+            box = Box(row.box_x - corner[0], row.box_y - corner[1], row.box_width, row.box_height)
             for kind, path in TABLES.items():
                 if name not in numbers[kind]:
                     continue
                 pngs = parquet.read_sequence(path, FRAMES, numbers[kind][name])["png"]
                 frames = images.decode(pngs, f"{path}: {name}")
                 right = truth if kind == GENERAL else shipped.between(truth, originals, len(frames))
-                more = {
-                    "emotion": EMOTIONS[about.emotion],
-                    "yardstick": yardstick(Dlib(settings["enlarge"]), frames, box),
-                }
+                common_to_all = {"emotion": EMOTIONS[row.emotion], "reference": reference(detect, frames, box)}
                 lines += [
-                    measure(find, kind, frames, right, box) | more | {"method": way} for way, find in ways.items()
+                    {"method": way} | measure(find, kind, frames, right, box) | common_to_all
+                    for way, find in ways.items()
                 ]
     return pd.DataFrame(lines)
 
@@ -162,17 +161,9 @@ def summary(lines: pd.DataFrame) -> pd.DataFrame:
             "SFEM AUC": roc_auc_score(part["set"] == GENERAL, part["sfem"]),
             "failed %": 100 * part["failed"].mean(),
             "ms a frame": part["ms"].mean(),
-            "of dlib + DIS": part["ms"].mean() / part["yardstick"].mean(),
+            "of dlib + DIS": part["ms"].mean() / part["reference"].mean(),
         }
     return pd.DataFrame(rows).T
-
-
-def markdown(rows: pd.DataFrame) -> str:
-    lines = [["", *rows.columns], ["---"] * (1 + len(rows.columns))]
-    lines += [
-        [str(name), *(f"{value:.3f}" for value in row)] for name, row in zip(rows.index, rows.to_numpy(), strict=True)
-    ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def draw(lines: pd.DataFrame) -> Figure:
@@ -181,7 +172,7 @@ def draw(lines: pd.DataFrame) -> Figure:
     grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
     left, right, below = (figure.add_subplot(grid[place]) for place in ((0, 0), (0, 1), (1, slice(None))))
     share, ways = np.linspace(0, 1, 21), list(lines["method"].unique())
-    colours, marks = dict(zip(ways, PALETTE, strict=False)), dict(zip(ways, "osD^v", strict=False))
+    colours, marks = dict(zip(ways, cycle(PALETTE))), dict(zip(ways, cycle("osD^v")))
     for way in ways:
         part, look = lines[lines["method"] == way], {"color": colours[way], "marker": marks[way], "markersize": 4}
         general = [np.interp(share, np.linspace(0, 1, len(c)), c) for c in part[part["set"] == GENERAL]["curve"]]
@@ -208,19 +199,17 @@ def draw(lines: pd.DataFrame) -> Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 5], help="the people that are tested")
-    lines = run(parser.parse_args().folds)
-    rows = summary(lines)
-    people = f"{int(lines.groupby(['method', 'set']).size().iloc[0])} sequences of each set, held-out simulated people"
-    text = markdown(rows.T)
-    here = Path(__file__).parent
-    (here / "landmarks.md").write_text(f"Landmarks against ground truth: {people}.\n\n{text}")
+    folds = parser.parse_args().folds
+    common.one_thread()
+    lines = run(folds)
+    count = int(lines.groupby(["method", "set"]).size().iloc[0])
+    text = f"Landmarks against ground truth: {count} sequences of each set, held-out simulated people.\n\n"
+    common.save("landmarks", "Landmarks", text + common.markdown(summary(lines).T))
     with style():
-        for kind, data in render(draw(lines)).items():
-            (here / f"landmarks.{kind}").write_bytes(data)
-    print(f"{people}\n\n{text}")
+        files.write(common.HERE / "landmarks.svg", render(draw(lines))["svg"])
 
 
 if __name__ == "__main__":
-    room.run(main)
+    stage.run(main)

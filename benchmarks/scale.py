@@ -5,12 +5,11 @@
 
 Makes tables of random landmarks and plain crops (no rendering) in a temporary folder, runs the stage there with one
 worker process and with two, then on a Dask cluster of one and of two, and writes scale.md and scale.png beside this
-file. The flow is timed where `make reproduce` has left it nothing to do.
+file. The flow is timed where ``make reproduce`` has left it nothing to do.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -22,22 +21,21 @@ from contextlib import ExitStack, chdir
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import psutil
 import yaml
 from distributed import LocalCluster
+from matplotlib.figure import Figure
 
-from flows import graph
+from benchmarks import common
+from benchmarks.common import ROOT
 from stages.featurize import lmf
-from stages.tables import images, parquet
+from stages.tables import images, parquet, pipeline, stage
+from stages.tables.errors import UserError
+from stages.tables.points import POINTS
 from stages.tables.schema import FRAMES, GENERAL, LANDMARKS, MICRO, SEQUENCES
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-
-ROOT, HERE = Path(__file__).parents[1], Path(__file__).parent
 SEQUENCES_OF_CK = 327
 FRAMES_OF_A_SEQUENCE = 12
 SIDE = 200
@@ -46,8 +44,8 @@ SIDE = 200
 
 def face(generator: np.random.Generator, frames: int) -> np.ndarray:
     """Landmarks (frames, 68, 2) in px of a face-sized cloud of points that drifts."""
-    start = generator.uniform(20, SIDE - 20, (1, 68, 2))
-    return (start + generator.normal(0, 0.4, (frames, 68, 2)).cumsum(axis=0)).astype(np.float32)
+    start = generator.uniform(20, SIDE - 20, (1, POINTS, 2))
+    return (start + generator.normal(0, 0.4, (frames, POINTS, 2)).cumsum(axis=0)).astype(np.float32)
 
 
 def write_tables(folder: Path, sequences: int) -> None:
@@ -88,14 +86,14 @@ def featurize(folder: Path, workers: int, dask: bool) -> dict[str, float]:
 
 
 def measured(folder: Path) -> dict[str, float]:
-    """See featurize. The processor's own time, a cluster's apart, is what other programs disturb least."""
+    """See featurize. CPU seconds, which leave out a cluster's workers, are what other programs disturb least."""
     largest = {"all": 0, "parent": 0}
     before, start = os.times(), time.perf_counter()
     process = psutil.Popen([sys.executable, "-m", "stages.featurize"], cwd=folder, stderr=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
     ended = threading.Event()
 
-    def watch() -> None:
+    def sample() -> None:
         while not ended.wait(0.2):
             try:
                 own = process.memory_info().rss
@@ -104,14 +102,14 @@ def measured(folder: Path) -> dict[str, float]:
                 continue
             largest["parent"], largest["all"] = max(largest["parent"], own), max(largest["all"], family)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    sampler = threading.Thread(target=sample)
+    sampler.start()
     status = process.wait()
     seconds, after = time.perf_counter() - start, os.times()
     ended.set()
-    watcher.join()
+    sampler.join()
     if status:
-        sys.exit("error: featurize failed")
+        raise UserError("python -m stages.featurize failed on the benchmark's tables")
     busy = after.children_user + after.children_system - before.children_user - before.children_system
     return {"seconds": seconds, "CPU seconds": busy, "MB": largest["all"] / 1e6, "parent MB": largest["parent"] / 1e6}
 
@@ -151,22 +149,22 @@ def speed_of_maps() -> pd.DataFrame:
 
 
 def flow() -> str:
-    """What the flow takes where no stage has anything to do, and what DVC alone, in a sentence."""
-    stages = graph.order(graph.stages())
-    if not all(map(graph.unchanged, stages)):
+    """What the flow takes where no stage has anything to do, and what DVC alone takes, in a sentence."""
+    if subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"], cwd=ROOT, check=False).returncode:
         return "The flow was not timed: `make reproduce` first, so that it finds nothing to do.\n"
-    seconds = []
-    for command in (["flows.reproduce"], ["dvc", "repro"]):
+    count, seconds = len(pipeline.graph()), []
+    for command in (["lmf_fer", "reproduce"], ["dvc", "repro"]):
         start = time.perf_counter()
         subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
-    return (f"The flow on {len(stages)} unchanged stages takes {seconds[0]:.1f} s, its server's start included,"
-            f" `dvc repro` {seconds[1]:.1f} s; {2 + 1.2 * len(stages):.1f} s are allowed.\n")  # fmt: skip
+    return (f"The flow on {count} unchanged stages takes {seconds[0]:.1f} s, its server's start included,"
+            f" `dvc repro` {seconds[1]:.1f} s; {2 + 1.2 * count:.1f} s are allowed.\n")  # fmt: skip
 
 
 def draw(table: pd.DataFrame) -> None:
     """Time and memory against size, to scale.png."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure((10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for ((by, workers), some), marker in zip(table.groupby(["by", "workers"]), "os^v", strict=False):
         label = f"{by}, {workers} worker{'s' * (workers > 1)}"
         left.loglog(some["sequences"], some["seconds"], marker=marker, label=label)
@@ -181,11 +179,11 @@ def draw(table: pd.DataFrame) -> None:
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    figure.savefig(HERE / "scale.png", dpi=120)
+    figure.savefig(common.HERE / "scale.png", dpi=120)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10], help="multiples of CK+'s 327 sequences")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="worker processes")
     parser.add_argument("--by", nargs="+", choices=("joblib", "dask"), default=["joblib", "dask"],
@@ -210,10 +208,9 @@ def main() -> None:
     text = f"{speed.to_markdown(index=False, floatfmt=',.0f')}\n\n"
     text += table.to_markdown(index=False, floatfmt=(*[".0f"] * 4, ".1f", ".1f", ".0f", ".0f", ".1f", ".2f", ".2f"))
     text += f"\n\n{flow()}"
-    (HERE / "scale.md").write_text(text)
-    print(text)
+    common.save("scale", "How featurize and the flow grow", text)
     draw(table)
 
 
 if __name__ == "__main__":
-    main()
+    stage.run(main)

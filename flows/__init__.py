@@ -1,1 +1,1 @@
-"""Prefect flows: visitors that walk DVC's plan without owning it."""
+"""Prefect's flows: the pipeline of dvc.yaml, run stage by stage."""

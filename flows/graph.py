@@ -1,4 +1,4 @@
-"""DVC's own graph of stages, as Prefect needs it: names, and who waits for whom."""
+"""What the flows ask DVC: whether its files are whole, and whether a stage would run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import threading
 from pathlib import Path
 
-import networkx as nx
 from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
@@ -16,25 +15,6 @@ from dvc.repo import Repo, lock_repo
 LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"))
 
 _one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
-
-
-def stages() -> nx.DiGraph:
-    """Every stage that ``dvc repro`` at the repository's root would visit.
-
-    Nodes are addresses, which is what ``dvc repro`` takes; edges lead from a stage to those that wait for it. Stages of
-    other pipeline files are there only when something in the root's dvc.yaml needs them, so that real data never runs
-    the simulation.
-    """
-    with Repo() as repo:
-        graph = repo.index.graph  # edges point from a stage to what it depends on
-        wanted = {stage for stage in graph if stage.path_in_repo == "dvc.yaml"}
-        wanted |= {below for stage in wanted for below in nx.descendants(graph, stage)}
-        return nx.relabel_nodes(graph.subgraph(wanted).reverse(), lambda stage: stage.addressing)
-
-
-def order(graph: nx.DiGraph) -> list[str]:
-    """The stages in an order in which each comes after those that it waits for."""
-    return list(nx.lexicographical_topological_sort(graph))
 
 
 def mend() -> list[Path]:

@@ -1,15 +1,17 @@
-"""The form of a run: which lines of params.yaml it changes, and how they are written there."""
+"""``params.yaml`` as a whole: its check, the form of a run, and how changes are written into it."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from functools import reduce
+from importlib import import_module
+from importlib.util import find_spec
 from operator import getitem
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from dvc.exceptions import InvalidArgumentError
@@ -18,14 +20,47 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from stages.tables import panel, room
+from stages.ingest.params import Dataset
+from stages.landmark.params import Landmark
+from stages.synthesize.params import Synthesize
+from stages.tables import files, params
+from stages.tables.errors import UserError
+from stages.tables.machine import Machine
+from stages.tables.params import PARAMS, Count, Section, Share
+from stages.train.params import Train
 
-PARAMS = Path("params.yaml")
+ROOT = Path(__file__).parents[1]
+PIPELINES = (ROOT / "dvc.yaml", ROOT / "data/dvc.yaml")
+COMMAND = re.compile(r"^ +cmd: python -m (stages[.\w]*)(?: (\w+))?", re.MULTILINE)
 
 
-def _line(name: str, description: str, **limits: Any) -> Any:
-    """A field for one line of params.yaml, named as there; empty leaves the line as it is."""
-    return Field(default=None, title=name, description=description, **limits)
+def check(path: Path | str = PARAMS) -> dict[str, Any]:
+    """Everything that ``params.yaml`` says, after a check of all of it. Raises UserError with what is wrong."""
+    return params.check(sections(), path)
+
+
+def sections() -> list[type[Section]]:
+    """The sections of all stages: those in the params.py of each that a pipeline file runs, and in its model's file.
+
+    They are looked for in the commands, so that a new stage or model needs no line here.
+    """
+    commands = [command for file in PIPELINES for command in COMMAND.findall(file.read_text())]
+    modules = {f"{stage}.params" for stage, _ in commands} | {f"{stage}.{model}" for stage, model in commands if model}
+    classes: set[type[Section]] = {Machine}
+    for module in filter(find_spec, sorted(modules)):
+        values = vars(import_module(module)).values()
+        classes |= {it for it in values if isinstance(it, type) and issubclass(it, Section) and it.section}
+    return sorted(classes, key=lambda section: section.section)
+
+
+def _line(name: str, description: str, section: type[Section] | None = None) -> Any:
+    """A field for one line of params.yaml, named as there; empty leaves the line as it is.
+
+    With the ``section`` of a line that has a few possible values, the form offers these.
+    """
+    values = get_args(section.model_fields[name.rpartition(".")[2]].annotation) if section else ()
+    choices: dict[str, Any] = {"enum": [*values, None]} if values else {}  # None: what the form sends for an empty one
+    return Field(default=None, title=name, description=description, json_schema_extra=choices)
 
 
 def _without_null(schema: dict[str, Any]) -> None:
@@ -33,8 +68,6 @@ def _without_null(schema: dict[str, Any]) -> None:
     for field in schema["properties"].values():
         field |= next(kind for kind in field.pop("anyOf") if kind != {"type": "null"})
         del field["default"]
-        if "enum" in field:
-            field["enum"].append(None)  # what the form sends for an empty one
 
 
 class Changes(BaseModel):
@@ -42,19 +75,19 @@ class Changes(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_null)
 
-    dataset: panel.DatasetName | None = _line("dataset.name", "What the pipeline reads")
+    dataset: str | None = _line("dataset.name", "What the pipeline reads", Dataset)
     root: str | None = _line("dataset.root", "Folder that holds the data set, such as cohn-kanade-images/ and Emotion/")
     folds: list[int] | None = _line("protocol.folds", "The folds that are tested, one item each")
-    subjects: int | None = _line("simulate.subjects", "Simulated people", ge=2)
-    interpolator: panel.Interpolator | None = _line("synthesize.interpolator", "How micro sequences are made")
-    landmarks: panel.LandmarkMethod | None = _line("landmark.method", "How the 68 points are found")
+    subjects: Count | None = _line("simulate.subjects", "Simulated people")
+    interpolator: str | None = _line("synthesize.interpolator", "How micro sequences are made", Synthesize)
+    landmarks: str | None = _line("landmark.method", "How the 68 points are found", Landmark)
     seed: int | None = _line("train.seed", "Each model and fold derives its own from it")
-    profile: panel.Profile | None = _line(
-        "train.profile", "default: narrow networks for a CPU; paper: the published widths, for a GPU"
+    profile: str | None = _line(
+        "train.profile", "default: narrow networks for a CPU; paper: the published widths, for a GPU", Train
     )
-    lmf_epochs: int | None = _line("train.lmf.schedule.epochs", "Epochs of LMF-FER", ge=1)
-    dtagn_epochs: int | None = _line("train.dtagn.schedule.epochs", "Epochs of DTAN", ge=1)
-    micro_share: float | None = _line("evaluate.micro_share", "Chance that a mixed sequence is micro", ge=0, le=1)
+    lmf_epochs: Count | None = _line("train.lmf.schedule.epochs", "Epochs of LMF-FER")
+    dtagn_epochs: Count | None = _line("train.dtagn.schedule.epochs", "Epochs of DTAN")
+    micro_share: Share | None = _line("evaluate.micro_share", "Chance that a mixed sequence is micro")
 
     def overrides(self) -> list[str]:
         """The changes as ``dvc exp run -S`` takes them: train.seed=2018."""
@@ -66,58 +99,46 @@ class Changes(BaseModel):
 def apply(overrides: Sequence[str], path: Path = PARAMS) -> list[str]:
     """Writes ``overrides``, in the grammar of ``dvc exp run -S``, into params.yaml; all else there stays as it is.
 
-    Returns a line for each value that changed. Raises ValueError for a name that params.yaml does not have, and
-    RoomError for a value that it may not have, before or after; then nothing is changed.
+    Returns a line for each value that changed. Raises UserError for a name that params.yaml does not have, and for a
+    value that it may not have, before or after; then nothing is changed.
     """
-    panel.read(path)
-    text = path.read_text()
-    before = dict(_flat(yaml.safe_load(text)))
+    before = params.flat(check(path))
     with TemporaryDirectory() as folder:  # DVC would also rewrite lines that do not change
         copy = Path(folder) / path.name
-        copy.write_text(text)
+        copy.write_text(path.read_text())
         try:
             apply_overrides(copy, list(overrides))
         except InvalidArgumentError as error:
             reason = str(error.__cause__ or error).splitlines()[0]
-            raise ValueError(f"{path} cannot take {' '.join(overrides)}: {reason}") from None
-        after = dict(_flat(yaml.safe_load(copy.read_text())))
+            raise UserError(f"{path} cannot take {' '.join(overrides)}: {reason}") from None
+        after = params.flat(yaml.safe_load(copy.read_text()))
     if before.keys() != after.keys():
-        raise ValueError(f"{path} has no {', '.join(sorted(before.keys() ^ after.keys()))}; only its own lines change")
+        raise UserError(f"{path} has no {', '.join(sorted(before.keys() ^ after.keys()))}; only its own lines change")
     changed = {name: value for name, value in after.items() if value != before[name]}
     if changed:
-        editor = YAML()
-        editor.width, editor.preserve_quotes = 1000, True
-        editor.representer.add_representer(  # it would write nothing for null
-            type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
-        )
-        document = editor.load(text)
-        for name, value in changed.items():
-            *sections, key = name.split(".")
-            section = reduce(getitem, sections, document)
-            if isinstance(value, list):
-                value = CommentedSeq(value)
-                value.fa.set_flow_style()
-            section[key] = value
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            editor.dump(document, file)
-        try:
-            panel.read(temporary)
-        except room.RoomError as error:
-            temporary.unlink()
-            raise room.RoomError(str(error).replace(temporary.name, path.name)) from None
-        os.replace(temporary, path)
+        _write(changed, path)
     return [f"{path}: {name}: {before[name]} -> {value}" for name, value in changed.items()]
 
 
-def value(name: str, path: Path = PARAMS) -> Any:
-    """One line of params.yaml, by its name, such as train.threads."""
-    return dict(_flat(yaml.safe_load(path.read_text())))[name]
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+def _write(changed: dict[str, Any], path: Path) -> None:
+    """Sets lines of a YAML file by their dotted names, if the whole is valid then; comments and order stay."""
+    editor = YAML()
+    editor.width, editor.preserve_quotes = 1000, True
+    editor.representer.add_representer(  # it would write nothing for null
+        type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    document = editor.load(path.read_text())
+    for name, value in changed.items():
+        *above, key = name.split(".")
+        section = reduce(getitem, above, document)
+        if isinstance(value, list):
+            value = CommentedSeq(value)
+            value.fa.set_flow_style()
+        section[key] = value
+    with files.atomic(path) as temporary:
+        with temporary.open("w", encoding="utf-8") as file:
+            editor.dump(document, file)
+        try:
+            check(temporary)
+        except UserError as error:
+            raise UserError(str(error).replace(str(temporary), str(path))) from None

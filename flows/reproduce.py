@@ -1,10 +1,9 @@
-"""python -m flows.reproduce: the whole pipeline as a Prefect flow, one task per DVC stage.
+"""The whole pipeline as a Prefect flow, one task per DVC stage. ``lmf-fer reproduce`` runs it.
 
 DVC decides what runs and is the only cache; Prefect decides when, shows it, and runs independent stages side by side.
 The results are the same bytes as those of ``dvc repro``.
 """
 
-import argparse
 import base64
 import os
 import re
@@ -14,17 +13,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from flows import home
+from flows import server  # before Prefect, which reads its settings when it is imported
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m flows.reproduce", description=__doc__)
-    parser.add_argument("-S", dest="overrides", metavar="key=value", action="append", default=[],
-                        help="first change a line of params.yaml: -S train.profile=paper")  # fmt: skip
-    parser.add_argument("--workers", type=int, default=0,
-                        help="stages side by side; 0 is as many as there are cores for")  # fmt: skip
-    arguments = parser.parse_args()
-    server = home.connect()  # here, since Prefect reads its settings when it is imported
-
+# isort: split
 from filelock import FileLock
 from prefect import Task, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -36,23 +27,24 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import graph, parameters, supervised
 from flows.parameters import Changes
-from stages.tables.room import RoomError
+from stages.tables import params, pipeline
+from stages.tables.errors import UserError
 
 TABLE, FIGURES = Path("results/table.md"), Path("results/figures")
-LOCK = home.HOME / "reproduce.lock"
+LOCK = server.HOME / "reproduce.lock"
 CONTENTION = re.compile(r"[Uu]nable to acquire lock|is busy, it is being blocked by|database is locked")
 ADVICE = re.compile(r"To track the changes|\s+git add|To enable auto|\s+dvc config|Use `dvc push`")
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
-"""Rooms work in processes, and training sets torch's threads itself: any other thread would only be one too many.
+"""Stages work in processes, and training sets torch's threads itself: any other thread would only be one too many.
 
-Rooms that work in processes follow one another in the plan, so that each may use all cores.
+Stages that work in processes follow one another in the pipeline, so that each may use all cores.
 """
 
 
 class Contention(RuntimeError):
-    """Somebody else held a lock for longer than DVC waits: worth another try."""
+    """Another process held a lock for longer than DVC waits: worth another try."""
 
 
 def is_contention(task: Task[..., Any], run: TaskRun, state: State) -> bool:
@@ -66,7 +58,7 @@ def stage(name: str) -> State:
     """Brings one DVC stage up to date. The task's final state says what DVC did: Ran, Restored or Unchanged."""
     if graph.unchanged(name):
         return Completed(name="Unchanged", message=f"{name}: unchanged")
-    logger, said = get_run_logger(), []
+    logger, lines = get_run_logger(), []
     # Both flags are needed for stages side by side: wait for DVC's lock, and leave the stages before this one alone.
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -76,17 +68,17 @@ def stage(name: str) -> State:
     try:
         for line in map(str.rstrip, process.stdout or ()):
             if line and not ADVICE.match(line):
-                said.append(line)
+                lines.append(line)
                 logger.info(line)
     finally:
         status = supervised.stop(process)
     if status != 0:
-        failure = f"stage {name} failed; its last words: {' | '.join(said[-3:])}"
-        if any(map(CONTENTION.search, said)):
+        failure = f"stage {name} failed; its last words: {' | '.join(lines[-3:])}"
+        if any(map(CONTENTION.search, lines)):
             raise Contention(failure)
         return Failed(message=failure)
     outcome = "Unchanged"
-    for line in said:
+    for line in lines:
         if line.startswith("Running stage"):
             outcome = "Ran"
         elif line.endswith("is cached - skipping run, checking out outputs"):
@@ -104,7 +96,7 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
         overrides: Any other line of params.yaml, written as `section.key=value`.
         workers: Stages that run side by side; 0 is as many as the machine has cores for.
     """
-    os.chdir(home.ROOT)
+    os.chdir(server.ROOT)
     logger = get_run_logger()
     with FileLock(LOCK):  # two runs would change params.yaml under each other; a killed run's lock is free
         for file in graph.mend():
@@ -112,26 +104,26 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
         try:
             for line in parameters.apply([*changes.overrides(), *overrides]):
                 logger.info(line)
-        except (ValueError, RoomError) as error:
+            workers = workers or max(1, (os.cpu_count() or 1) // params.line("train.threads", int))
+            stages = pipeline.graph()
+        except UserError as error:
             return Failed(message=str(error))
-        plan = graph.stages()
-        workers = workers or max(1, (os.cpu_count() or 1) // int(parameters.value("train.threads")))
         futures: dict[str, PrefectFuture[Any]] = {}
         with ThreadPoolTaskRunner(max_workers=workers) as runner:  # type: ignore[var-annotated]
             try:
-                for name in graph.order(plan):
-                    before = [futures[it] for it in plan.predecessors(name)]
+                for name in pipeline.order(stages):
+                    before = [futures[it] for it in stages.predecessors(name)]
                     futures[name] = runner.submit(stage, {"name": name}, wait_for=before)
                 wait(list(futures.values()))
             except BaseException:  # cancelled, or Ctrl-C
                 supervised.stop_all()
                 raise
-        states = {name: future.state for name, future in futures.items()}
-        if not all(state.is_completed() for state in states.values()):
-            failures = [str(state.message) for state in states.values() if state.is_failed()]
+        states = [future.state for future in futures.values()]
+        if not all(state.is_completed() for state in states):
+            failures = [str(state.message) for state in states if state.is_failed()]
             return Failed(message="; ".join(failures) or "a stage did not complete")
         publish()
-    count = Counter(str(state.name).lower() for state in states.values())
+    count = Counter(str(state.name).lower() for state in states)
     return Completed(message=", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items())))
 
 
@@ -143,15 +135,3 @@ def publish() -> None:
         image = base64.b64encode(figure.read_bytes()).decode()
         create_markdown_artifact(f"![{figure.stem}](data:image/png;base64,{image})", key=f"figure-{figure.stem}",
                                  description=str(figure))  # fmt: skip
-
-
-if __name__ == "__main__":
-    try:
-        if server is not None:
-            home.await_server(server)
-        state = reproduce(overrides=arguments.overrides, workers=arguments.workers, return_state=True)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    if not state.is_completed():
-        sys.exit(f"error: {state.message}")
-    print(TABLE.read_text())

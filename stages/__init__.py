@@ -1,1 +1,1 @@
-"""The rooms of the pipeline, one package per DVC stage, in the order in which data flows through them."""
+"""The stages of the pipeline, one package per DVC stage, in the order in which data flows through them."""

@@ -36,10 +36,10 @@ class Page:
                    f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"]  # fmt: skip
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr or ():
-            if found := re.search(r"ws://\S+", line):
+            if address := re.search(r"ws://\S+", line):
                 break
-        assert found, "Chromium did not start"
-        self.socket = connect(found[0], max_size=None)
+        assert address, "Chromium did not start"
+        self.socket = connect(address[0], max_size=None)
         self.number, self.session = 0, None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]

@@ -66,7 +66,7 @@ class Checkout:
         return result.stdout + result.stderr
 
     def fails(self, *command: str) -> str:
-        """Runs a python module that must fail, and without a traceback; returns what it said."""
+        """Runs a python module that must fail, and without a traceback; returns its message."""
         result = self._ended(*command)
         assert result.returncode, result.stdout
         assert "Traceback" not in result.stderr
@@ -95,14 +95,14 @@ class Checkout:
 
 def within(folder: Path) -> list[psutil.Process]:
     """The processes that work in a folder."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                processes.append(process)
         except (psutil.Error, OSError):
             continue
-    return found
+    return processes
 
 
 def gone(folder: Path, seconds: float = 20) -> bool:
@@ -124,12 +124,12 @@ class Running:
         self.said = ""
 
     def until(self, words: str) -> None:
-        """Reads what it says until ``words`` come."""
+        """Reads what it prints until ``words`` come."""
         for line in self.process.stdout or ():
             self.said += line
             if words in line:
                 return
-        raise AssertionError(f"never said {words!r}:\n{self.said}")
+        raise AssertionError(f"never printed {words!r}:\n{self.said}")
 
     def end(self, number: int | None = None) -> int:
         """Its exit status, after signal ``number`` if one is given."""

@@ -15,18 +15,16 @@ from filelock import FileLock
 ROOT = Path(__file__).parents[1]
 SMALL: dict[str, dict[str, Any]] = {
     "simulate": {"subjects": 4, "sequences": 2, "frames": [5, 7]},
-    "synthesize": {
-        "portraits": {"people": 2, "pictures": 2},
-        "sepconv": {"network": {"width": 2, "widest": 4, "taps": 5}, "schedule": {"steps": 2, "batch": 2}},
-    },
+    "portraits": {"people": 2, "pictures": 2},
+    "sepconv": {"network": {"width": 2, "widest": 4, "taps": 5}, "schedule": {"steps": 2, "batch": 2}},
     "train": {
-        "lmf": {"width": {"default": 0.0625}, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0, "steps": 2,
+        "lmf": {"width": {"default": 0.0625}, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0, "maps": 2,
                 "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
         "dtagn": {"width": {"default": 0.0625}, "dropout": 0.0, "dtgn_epochs": 1, "joint_epochs": 2,
                   "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
     },
     "evaluate": {"draws": 20},
-    "machine": {"workers": 1},  # its rooms then start no processes, which take longer than the work
+    "machine": {"workers": 1},  # no processes, which would take longer to start than the work
 }  # fmt: skip
 """params.yaml of a run that takes seconds: everything real, everything small."""
 

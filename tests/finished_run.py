@@ -14,17 +14,32 @@ import cv2
 import numpy as np
 import yaml
 
-from stages.tables import parquet, room
-from stages.tables.schema import EMOTIONS, FRAMES, GENERAL, LANDMARKS, LMF, MICRO, PREDICTIONS, REJECTED, SEQUENCES
+from stages.tables import parquet, stage
+from stages.tables.methods import DTAGN, LMF_FER
+from stages.tables.points import BROWS, INNER_LIPS, LEFT_BROW, LEFT_EYE, LIPS, NOSE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from stages.tables.schema import (
+    CLASSES,
+    EMOTIONS,
+    FRAMES,
+    GENERAL,
+    LANDMARKS,
+    LMF,
+    MICRO,
+    PREDICTIONS,
+    REJECTED,
+    SEQUENCES,
+)
 
-CLASS_SHARES = np.array([45, 18, 59, 25, 69, 28, 83]) / 327
+PUBLISHED = (45, 18, 59, 25, 69, 28, 83)
+"""CK+'s labelled sequences of each emotion (Lucey et al., CVPR workshops 2010)."""
+CLASS_SHARES = np.array(PUBLISHED) / 327
 Row = dict[str, Any]
 REPOSITORY = Path(__file__).parents[1]
 PLACE = {"image_width": 640, "image_height": 490, "box_x": 240, "box_y": 160, "box_width": 160, "box_height": 160}
 PLACE |= {"crop_x": 220, "crop_y": 140, "crop_width": 200, "crop_height": 200}
 RIGHT = {  # chance of the right answer: (general, micro)
-    "DTAGN": (0.93, 0.40),
-    "LMF-FER": (0.90, 0.74),
+    DTAGN: (0.93, 0.40),
+    LMF_FER: (0.90, 0.74),
     "DTAN": (0.88, 0.30),
     "DTGN": (0.86, 0.45),
     "DTAGN weighted sum": (0.91, 0.38),
@@ -47,7 +62,7 @@ def neutral() -> np.ndarray:
 
 def motion(emotion: int) -> np.ndarray:
     """A displacement (68, 2) in px from neutral to the apex, different for each emotion."""
-    move, mouth, brows = np.zeros((68, 2)), slice(48, 68), slice(17, 27)
+    move = np.zeros((68, 2))
     lower, corners = [*range(55, 60), *range(65, 68)], [48, 54, 60, 64]
     drop, smile = {1: (1, -3), 2: (0, 5), 3: (-2, -2), 4: (6, 0), 5: (3, 12), 6: (0, -9), 7: (22, 0)}[emotion]
     move[lower, 1] += drop
@@ -55,8 +70,8 @@ def motion(emotion: int) -> np.ndarray:
     move[corners, 1] -= smile
     move[corners, 0] += abs(smile) * np.sign(neutral()[corners, 0] - 100)
     if emotion == 2:
-        move[mouth] *= (neutral()[mouth, :1] > 100) * 1.0
-    move[brows, 1] += {1: 8, 2: 0, 3: 5, 4: -5, 5: 0, 6: 3, 7: -12}[emotion]
+        move[LIPS] *= (neutral()[LIPS, :1] > 100) * 1.0
+    move[BROWS, 1] += {1: 8, 2: 0, 3: 5, 4: -5, 5: 0, 6: 3, 7: -12}[emotion]
     if emotion in (3, 5):
         move[36:48, 1] += 2 * np.sign(80 - neutral()[36:48, 1])
     return move
@@ -67,11 +82,11 @@ def face(points: np.ndarray, tone: int) -> bytes:
     image = np.full((200, 200), 70, np.uint8)
     hull = np.vstack([points[:17], [(170, 60), (140, 22), (100, 12), (60, 22), (30, 60)]])
     cv2.fillPoly(image, [hull.astype(np.int32)], tone)
-    for part, shade in (((17, 22), 40), ((22, 27), 40)):
-        cv2.polylines(image, [points[slice(*part)].astype(np.int32)], False, shade, 3, cv2.LINE_AA)
-    for part, shade in (((36, 42), 240), ((42, 48), 240), ((48, 60), 110), ((60, 68), 30)):
-        cv2.fillPoly(image, [points[slice(*part)].astype(np.int32)], shade, cv2.LINE_AA)
-    cv2.polylines(image, [points[27:36].astype(np.int32)], False, tone - 40, 2, cv2.LINE_AA)
+    for brow in (RIGHT_BROW, LEFT_BROW):
+        cv2.polylines(image, [points[brow].astype(np.int32)], False, 40, 3, cv2.LINE_AA)
+    for part, shade in ((RIGHT_EYE, 240), (LEFT_EYE, 240), (OUTER_LIPS, 110), (INNER_LIPS, 30)):
+        cv2.fillPoly(image, [points[part].astype(np.int32)], shade, cv2.LINE_AA)
+    cv2.polylines(image, [points[NOSE].astype(np.int32)], False, tone - 40, 2, cv2.LINE_AA)
     return cv2.imencode(".png", cv2.GaussianBlur(image, (0, 0), 0.8))[1].tobytes()
 
 
@@ -104,8 +119,8 @@ def write(
     (root / "benchmarks").mkdir()
     for file in (file for kind in ("md", "svg", "png") for file in REPOSITORY.glob(f"benchmarks/*.{kind}")):
         shutil.copy(file, root / "benchmarks")
-    for stage, seconds in (("ingest", 61.4), ("train@lmf-0", 10.0), ("train@lmf-1", 12.5)):
-        file = root / room.time_file(stage)
+    for name, seconds in (("ingest", 61.4), ("train-lmf@0", 10.0), ("train-lmf@1", 12.5)):
+        file = root / stage.time_file(name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"started": 1500000000, "seconds": seconds, "memory": 250_000_000}))
     everything = yaml.safe_load((root / "params.yaml").read_text())
@@ -144,12 +159,13 @@ def write(
                                        "points": moved.astype("float32").tobytes()}])  # fmt: skip
                     for method, chance in RIGHT.items():
                         right = random.random() < chance[recording == MICRO]
-                        said = emotion if right else int(random.choice(emotions))
-                        answers[fold].append(head | {"set": recording, "method": method} | answer(said))
+                        predicted = emotion if right else int(random.choice(emotions))
+                        answers[fold].append(head | {"set": recording, "method": method} | answer(predicted))
     parquet.write(interim / "sequences.parquet", SEQUENCES, sequences)
+    parquet.write(interim / "classes.parquet", CLASSES, classes(dataset))
     for fold, rows in answers.items():
         for model in ("lmf", "dtagn"):
-            own = [row for row in rows if (row["method"] == "LMF-FER") == (model == "lmf")]
+            own = [row for row in rows if (row["method"] == LMF_FER) == (model == "lmf")]
             parquet.write(root / f"results/predictions/{model}-{fold}.parquet", PREDICTIONS, own)
             history(root / f"results/history/{model}-{fold}", model if own else None, random)
     lost = {"sequence": f"S{subjects:03d}/001", "stage": "synthesize", "code": "face lost"}
@@ -159,11 +175,18 @@ def write(
     parquet.write(interim / "rejected_synthesize.parquet", REJECTED, [lost | {"reason": "frame 3 shows no face"}])
 
 
-def run(root: Path, stage: str) -> str:
+def classes(dataset: str) -> list[Row]:
+    """The rows of classes.parquet: CK+'s emotions, and its published numbers unless the data set is simulated."""
+    published = PUBLISHED if dataset == "ckplus" else [0] * len(EMOTIONS)
+    return [{"dataset": dataset, "emotion": code, "label": label, "published": number, "micro": False}
+            for (code, label), number in zip(EMOTIONS.items(), published, strict=True)]  # fmt: skip
+
+
+def run(root: Path, name: str) -> str:
     """What a stage prints, run in ``root`` within this process, which saves the seconds of its imports."""
-    module = importlib.import_module(f"stages.{stage}.__main__")
+    module = importlib.import_module(f"stages.{name}.__main__")
     with contextlib.chdir(root), contextlib.redirect_stdout(io.StringIO()) as printed:
-        room.run(module.main)
+        stage.run(module.main)
     return printed.getvalue()
 
 

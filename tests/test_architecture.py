@@ -1,47 +1,18 @@
-"""The house rules that code can check: what rooms import, and that dvc.yaml tells the cache the truth about it."""
+"""The house rules that code can check: what stages import, and that dvc.yaml tells the cache the truth about them."""
 
-import ast
+import re
 from pathlib import Path
 
+import networkx as nx
 import pytest
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-ROOT = Path(__file__).parents[1]
-VISITOR = "predict"
-"""Uses what every room can do, for clips that are in no table; so it is no stage, and no room may use it."""
+from tests.conftest import ROOT
+from tests.imports import files_of, imported, is_empty, module_file
 
-
-def module_file(module: str) -> Path | None:
-    """The file of a module of this repository, or None for a library's."""
-    path = ROOT.joinpath(*module.split("."))
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-        if file.is_file():
-            return file
-    return None
-
-
-def imported(file: Path) -> set[str]:
-    """The modules that a file imports, wherever in it the import stands."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            found |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def reached(start: set[Path]) -> set[Path]:
-    """All files of this repository that running ``start`` imports, directly or not, packages included."""
-    todo, done = set(start), set()
-    while todo:
-        file = todo.pop()
-        done.add(file)
-        files = {module_file(module) for module in imported(file)} | {file.parent / "__init__.py"}
-        todo |= {found for found in files if found is not None and found.is_file()} - done
-    return done - {ROOT / "stages/__init__.py"}
+PACKAGES = ("stages", "flows", "lmf_fer", "benchmarks")
+STAGES = sorted(path.name for path in (ROOT / "stages").iterdir() if (path / "__init__.py").is_file())
 
 
 def declared() -> list[PipelineStage]:
@@ -49,38 +20,62 @@ def declared() -> list[PipelineStage]:
         return [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
 
 
-def test_the_stages_package_itself_is_only_a_docstring() -> None:
-    assert len(ast.parse((ROOT / "stages/__init__.py").read_text()).body) == 1
+def one_of_each() -> list[PipelineStage]:
+    """The stages, of those that differ only in their fold the first."""
+    return list({stage.name.partition("@")[0]: stage for stage in reversed(declared())}.values())
 
 
-@pytest.mark.parametrize("stage", declared(), ids=lambda stage: stage.name)
-def test_a_stage_depends_on_exactly_the_code_it_runs(stage: PipelineStage) -> None:
-    words = stage.cmd.split()
-    assert words[:2] == ["python", "-m"]
-    start = {module_file(f"{words[2]}.__main__") or module_file(words[2]) or ROOT / words[2]}
-    if words[2] == "stages.train":  # the model's file is imported by name
-        start.add(ROOT / f"stages/train/{words[3]}.py")
-    code = [Path(dep.fs_path) for dep in stage.deps if (ROOT / "stages") in Path(dep.fs_path).parents]
-    covered = {file for path in code for file in ([path] if path.is_file() else path.rglob("*.py"))}
-    needed = reached(start)
-    assert needed <= covered, f"runs {sorted(map(str, needed - covered))} without depending on them"
-    idle = [path for path in code if not any(path == file or path in file.parents for file in needed)]
-    assert not idle, f"depends on {sorted(map(str, idle))} without running them"
+@pytest.mark.parametrize("stage", one_of_each(), ids=lambda stage: stage.name)
+def test_a_stage_depends_on_exactly_the_files_that_it_runs(stage: PipelineStage) -> None:
+    paths = [Path(dep.fs_path).relative_to(ROOT) for dep in stage.deps if Path(dep.fs_path).is_relative_to(ROOT)]
+    code = {path for path in paths if path.parts[0] == "stages"}
+    runs = {file.relative_to(ROOT) for file in files_of(stage.cmd)}
+    assert code == runs, f"dvc.yaml, {stage.name}: add {sorted(runs - code)}, remove {sorted(code - runs)}"
 
 
-@pytest.mark.parametrize("room", sorted(p.name for p in (ROOT / "stages").iterdir() if (p / "__init__.py").is_file()))
-def test_a_room_imports_only_itself_and_the_tables(room: str) -> None:
-    for file in (ROOT / "stages" / room).rglob("*.py"):
-        for module in imported(file):
-            if module.split(".")[0] in ("flows", "prefect", "dvc"):
-                allowed = room == "report" and module.split(".")[0] == "dvc"  # it draws DVC's graph
-                assert allowed, f"{file} imports {module}"
-            if module.startswith("stages."):
-                allowed = room == VISITOR or module.split(".")[1] in (room, "tables")
-                assert allowed, f"{file} imports {module}"
-
-
-def test_the_visitor_is_no_stage() -> None:
+def test_all_folds_of_a_model_are_declared_alike() -> None:
+    kinds: dict[str, set[tuple[str, ...]]] = {}
     for stage in declared():
-        assert not any(f"stages/{VISITOR}" in Path(dep.fs_path).as_posix() for dep in stage.deps)
-        assert f"stages.{VISITOR}" not in stage.cmd
+        code = tuple(sorted(dep.def_path for dep in stage.deps if dep.def_path.startswith("stages/")))
+        kinds.setdefault(stage.name.partition("@")[0], set()).add(code)
+    assert all(len(codes) == 1 for codes in kinds.values())
+
+
+def test_package_files_hold_a_docstring_and_nothing_else() -> None:
+    """Python runs them too, and no stage names them."""
+    assert [file for file in (ROOT / "stages").rglob("__init__.py") if not is_empty(file)] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_only_itself_and_the_tables(stage: str) -> None:
+    for file in (ROOT / "stages" / stage).rglob("*.py"):
+        for module in imported(file):
+            top, _, rest = module.partition(".")
+            assert top not in ("flows", "lmf_fer", "benchmarks", "tests", "prefect"), f"{file} imports {module}"
+            assert top != "dvc" or file.name == "pipeline.py", f"{file} imports {module}"
+            if top == "stages" and rest:
+                assert rest.split(".")[0] in (stage, "tables"), f"{file} imports {module}"
+
+
+def test_flows_and_commands_do_not_import_each_other_in_circles() -> None:
+    for file in (ROOT / "flows").rglob("*.py"):
+        assert not any(module.split(".")[0] == "lmf_fer" for module in imported(file)), file
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    graph = nx.DiGraph()
+    for package in PACKAGES:
+        for file in (ROOT / package).rglob("*.py"):
+            graph.add_edges_from((file, other) for module in imported(file) if (other := module_file(module)))
+    graph.remove_edges_from([(file, other) for file, other in graph.edges if other.name == "__init__.py"])
+    assert list(nx.simple_cycles(graph)) == []
+
+
+def test_nothing_names_the_words_of_the_old_house() -> None:
+    """A stranger reads the field's words, and no private ones."""
+    private = re.compile(r"\b(RoomError|rooms?|visitors?|panel|lots|said|watched)\b", re.IGNORECASE)
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    files += [*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "params.yaml", ROOT / "dvc.yaml"]
+    hits = [f"{file.relative_to(ROOT)}: {line.strip()}" for file in files
+            for line in file.read_text().splitlines() if private.search(line)]  # fmt: skip
+    assert hits == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stages.tables import cluster
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
 from tests.checkout import Checkout
 
 distributed = pytest.importorskip("distributed")
@@ -49,7 +49,7 @@ def fatal_once(item: int, folder: Path) -> int:
 
 
 def failing(item: int) -> int:
-    raise RoomError(f"item {item} cannot be read")
+    raise UserError(f"item {item} cannot be read")
 
 
 def test_results_come_in_order_and_no_more_are_made_than_needed(scheduler: str, tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_the_work_of_a_worker_that_dies_is_done_again(scheduler: str, tmp_path: 
 
 
 def test_a_failure_arrives_as_it_was_raised(scheduler: str) -> None:
-    with pytest.raises(RoomError, match=r"^item 0 cannot be read$"):
+    with pytest.raises(UserError, match=r"^item 0 cannot be read$"):
         list(cluster.each(failing, range(3), scheduler, 3))
 
 
-def test_a_room_writes_the_same_bytes_as_on_one_machine(scheduler: str, checkout: Checkout, finished: Path) -> None:
+def test_a_stage_writes_the_same_bytes_as_on_one_machine(scheduler: str, checkout: Checkout, finished: Path) -> None:
     for name in FEATURES:
         (checkout.folder / name).unlink()
     checkout.params(machine={"scheduler": scheduler})
@@ -82,5 +82,5 @@ def test_a_room_writes_the_same_bytes_as_on_one_machine(scheduler: str, checkout
 
 def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 1)
-    with pytest.raises(RoomError, match=r"no Dask scheduler answers at machine.scheduler 'tcp://127.0.0.1:1'; start"):
+    with pytest.raises(UserError, match=r"no Dask scheduler answers at machine.scheduler 'tcp://127.0.0.1:1'; start"):
         next(cluster.each(abs, [1], "tcp://127.0.0.1:1", 1))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from flows import compare
+from lmf_fer import compare
 from tests.checkout import Checkout
 
 PARAMS = {"evaluate.seed": 2017, "evaluate.micro_share": 0.5}
@@ -68,7 +68,7 @@ def test_parameters_that_differ_are_listed() -> None:
 
 @pytest.fixture(scope="module")
 def compared(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A committed run, and another one, with other lots for the mixed set, in its folder."""
+    """A committed run, and another one, with another share of micro sequences in the mixed set, in its folder."""
     checkout = Checkout.copy(finished, tmp_path_factory.mktemp("compare") / "checkout")
     checkout.commit()
     checkout.params(evaluate={"micro_share": 0.75})
@@ -77,8 +77,8 @@ def compared(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checko
 
 
 def test_a_revision_beside_this_folder(compared: Checkout, finished: Path) -> None:
-    said = compared.run("flows.compare", "HEAD")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines() if line.startswith("|")]
+    lines = compared.run("lmf_fer", "compare", "HEAD").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     assert ["evaluate.micro_share", "0.5", "0.75"] in rows
     cells = {(row[0], row[1]): row[2:] for row in rows if len(row) == 8}
     old, new = (pd.read_csv(folder / "results/table.csv").set_index(["method", "set"])
@@ -97,10 +97,10 @@ def test_folders_beside_each_other_give_the_same(compared: Checkout, finished: P
     for folder, name in ((finished, "a"), (compared.folder, "b")):
         shutil.copytree(folder / "results", tmp_path / name / "results")
         shutil.copy(folder / "params.yaml", tmp_path / name)
-    of_folders = compared.run("flows.compare", str(tmp_path / "a"), str(tmp_path / "b"))
-    assert of_folders.splitlines()[1:] == compared.run("flows.compare", "HEAD").splitlines()[1:]
+    of_folders = compared.run("lmf_fer", "compare", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert of_folders.splitlines()[1:] == compared.run("lmf_fer", "compare", "HEAD").splitlines()[1:]
     shutil.rmtree(tmp_path / "a/results/plots")
-    bare = compared.run("flows.compare", str(tmp_path / "a"), str(tmp_path / "b"))
+    bare = compared.run("lmf_fer", "compare", str(tmp_path / "a"), str(tmp_path / "b"))
     assert "No tests: results/plots/confusion.csv" in bare
     assert "only before right" not in bare
 
@@ -109,7 +109,7 @@ def test_folders_beside_each_other_give_the_same(compared: Checkout, finished: P
     ("name", "words"), [("no-such-thing", "neither a folder that holds a run"), ("HEAD~1", "HEAD~1")]
 )
 def test_what_is_no_run_is_one_sentence(compared: Checkout, name: str, words: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "flows.compare", name], cwd=compared.folder, capture_output=True,
+    done = subprocess.run([sys.executable, "-m", "lmf_fer", "compare", name], cwd=compared.folder, capture_output=True,
                           text=True, env=compared.environment)  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stages.evaluate import facts, gate, mixed, pool, poster, statistics, table
 from stages.tables import parquet
-from stages.tables.datasets import DATASETS
+from stages.tables.methods import METHODS
 from stages.tables.schema import EMOTIONS, LMF, PREDICTIONS, REJECTED, SEQUENCES
 from tests import finished_run
 from tests.conftest import run_stage
@@ -64,8 +64,8 @@ def test_score_against_the_definitions(pairs: list[tuple[int, int]]) -> None:
         recalls[code] = hits / actual.count(code)
         f1.append(2 * hits / (2 * hits + wrong))
     assert score.recall == pytest.approx(recalls)
-    assert score.uar == pytest.approx(sum(recalls.values()) / len(recalls))
-    assert score.uf1 == pytest.approx(sum(f1) / len(f1))
+    assert score.metrics["uar"] == pytest.approx(sum(recalls.values()) / len(recalls))
+    assert score.metrics["uf1"] == pytest.approx(sum(f1) / len(f1))
     assert (score.correct, score.total) == (sum(a == p for a, p in pairs), len(pairs))
 
 
@@ -115,11 +115,11 @@ def test_a_fold_has_no_say_in_its_own_threshold(finished: Path) -> None:
 @given(st.sets(st.text("S0123456789/", min_size=1, max_size=8), min_size=2, max_size=8), st.integers(0, 9))
 def test_a_draw_belongs_to_its_sequence(names: set[str], seed: int) -> None:
     together = sorted(names)
-    lots = mixed.lots(together, 6, seed)
-    for row, name in enumerate(together):
-        assert np.array_equal(mixed.lots([name], 6, seed)[0], lots[row])
-        assert np.array_equal(mixed.lots([name], 2, seed)[0], lots[row, :2])
-        assert not np.array_equal(mixed.lots([name], 6, seed + 1)[0], lots[row])
+    draws = mixed.draws(together, 6, seed)
+    for name in together:
+        assert np.array_equal(mixed.draws([name], 6, seed).loc[name], draws.loc[name])
+        assert np.array_equal(mixed.draws([name], 2, seed).loc[name], draws.loc[name, :1])
+        assert not np.array_equal(mixed.draws([name], 6, seed + 1).loc[name], draws.loc[name])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
@@ -130,7 +130,7 @@ def test_spread_against_the_binomial_formulas(share: float) -> None:
     answers = pd.DataFrame({"emotion": emotion}, index=index)
     for name, chance in (("general", 0.9), ("micro", 0.5)):
         answers[name] = np.where(random.random(count) < chance, emotion, emotion % 7 + 1)
-    mean, sd = table.spread(answers, pd.DataFrame(mixed.lots(list(index), 2000, 5), index), share)
+    mean, sd = table.spread(answers, mixed.draws(index, 2000, 5), share)
     general, micro = (answers[name] == emotion for name in ("general", "micro"))
     expected = (1 - share) * general.mean() + share * micro.mean()
     deviation = math.sqrt(share * (1 - share) * (general != micro).sum()) / count
@@ -142,32 +142,32 @@ def test_spread_against_the_binomial_formulas(share: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def said(finished: Path) -> pd.DataFrame:
+def predicted(finished: Path) -> pd.DataFrame:
     """All predictions of complete sequences: index (method, set, sequence), with ``right``."""
     rows = pd.concat([parquet.read(file, PREDICTIONS) for file in (finished / "results/predictions").glob("*.parquet")])
     rows = rows[rows["sequence"] != "S012/001"]  # it has no micro recording
     return rows.assign(right=rows["emotion"] == rows["predicted"]).set_index(["method", "set", "sequence"]).sort_index()
 
 
-def test_counts_are_those_of_the_prediction_files(finished: Path, said: pd.DataFrame) -> None:
+def test_counts_are_those_of_the_prediction_files(finished: Path, predicted: pd.DataFrame) -> None:
     written = pd.read_csv(finished / "results/table.csv").set_index(["method", "set"])
     metric = json.loads((finished / "results/table.json").read_text())
-    for (method, name), right in said.groupby(["method", "set"])["right"]:
+    for (method, name), right in predicted.groupby(["method", "set"])["right"]:
         assert tuple(written.loc[(method, name), ["correct", "total"]]) == (right.sum(), len(right))
-        if method in poster.METHODS:
+        if method in METHODS:
             cell = {"percent": round(100 * right.mean(), 2), "correct": right.sum()}
             assert metric[method][name] == cell
 
 
-def test_mixed_counts_are_those_of_the_first_draw(finished: Path, said: pd.DataFrame) -> None:
+def test_mixed_counts_are_those_of_the_first_draw(finished: Path, predicted: pd.DataFrame) -> None:
     written = pd.read_csv(finished / "results/table.csv").set_index(["method", "set"])
-    for method, rows in said.groupby("method"):
+    for method, rows in predicted.groupby("method"):
         drawn = [right for (_, name, sequence), right in rows["right"].items()
-                 if (name == "micro") == (mixed.lots([sequence], 1, 2017)[0, 0] < 0.5)]  # fmt: skip
+                 if (name == "micro") == (mixed.draws([sequence], 1, 2017).loc[sequence, 0] < 0.5)]  # fmt: skip
         assert tuple(written.loc[(method, "mixed"), ["correct", "total"]]) == (sum(drawn), len(rows) // 2)
 
 
-def test_the_joint_framework_takes_each_answer_from_the_side_of_its_gate(finished: Path, said: pd.DataFrame) -> None:
+def test_the_joint_framework_answers_from_the_side_of_its_gate(finished: Path, predicted: pd.DataFrame) -> None:
     lmf = parquet.read(finished / "data/features/lmf.parquet", LMF)
     lmf = lmf[lmf["sequence"] != "S012/001"]
     right = {"general": 0, "micro": 0}
@@ -175,14 +175,14 @@ def test_the_joint_framework_takes_each_answer_from_the_side_of_its_gate(finishe
         rest = lmf[lmf["fold"] != row.fold]
         middle = np.mean([np.log(rest.loc[rest["set"] == name, "sfem"]).mean() for name in right])
         method = "DTAGN" if np.log(row.sfem) > middle else "LMF-FER"
-        right[row.set] += said.loc[(method, row.set, row.sequence), "right"]
+        right[row.set] += predicted.loc[(method, row.set, row.sequence), "right"]
     metric = json.loads((finished / "results/table.json").read_text())["Joint framework"]
     assert {name: metric[name]["correct"] for name in right} == right
 
 
-def test_other_gates(finished: Path, said: pd.DataFrame) -> None:
+def test_other_gates(finished: Path, predicted: pd.DataFrame) -> None:
     """Ceilings, and both ends of the curve: every recording to one method, on the other folds' subjects."""
-    right = said["right"].unstack("method")
+    right = predicted["right"].unstack("method")
     gates = json.loads((finished / "results/statistics.json").read_text())["gate"]["ceilings"]
     knows = {name: gate["general"] + gate["micro"] for name, gate in gates.items()}
     assert knows == {
@@ -190,7 +190,7 @@ def test_other_gates(finished: Path, said: pd.DataFrame) -> None:
         "gate that knows the answer": (right["DTAGN"] | right["LMF-FER"]).sum(),
     }
     curve = pd.read_csv(finished / "results/plots/threshold.csv")
-    fold = said.xs("LMF-FER").loc["general", "fold"]
+    fold = predicted.xs("LMF-FER").loc["general", "fold"]
     means = {
         method: [right[method].unstack("set")[fold != f].mean(axis=None) for f in fold.unique()] for method in right
     }
@@ -202,11 +202,11 @@ def test_other_gates(finished: Path, said: pd.DataFrame) -> None:
     assert curve.iloc[0]["mean"] == pytest.approx(np.mean(means["DTAGN"]), abs=1 / len(fold))
 
 
-def test_tests_between_methods_are_paired_by_sequence(finished: Path, said: pd.DataFrame) -> None:
+def test_tests_between_methods_are_paired_by_sequence(finished: Path, predicted: pd.DataFrame) -> None:
     written = json.loads((finished / "results/statistics.json").read_text())["comparisons"]
     for test in written:
         if "Joint framework" not in test["first"] and test["set"] != "mixed":
-            first, second = (said.loc[(test[side], test["set"]), "right"] for side in ("first", "second"))
+            first, second = (predicted.loc[(test[side], test["set"]), "right"] for side in ("first", "second"))
             assert (test["only_first"], test["only_second"]) == ((first & ~second).sum(), (second & ~first).sum())
     assert {(test["first"], test["second"]) for test in written} >= {
         ("LMF-FER", "DTAGN"), ("Joint framework", "DTAGN"), ("Joint framework", "LMF-FER"),
@@ -254,16 +254,15 @@ def test_few_subjects_and_emotions_give_a_table_that_says_so(tmp_path: Path) -> 
 
 
 def test_ckplus_counts_are_compared_with_the_published_ones(tmp_path: Path) -> None:
-    emotion = [
-        code for code, count in zip(EMOTIONS, DATASETS["ckplus"].classes.values(), strict=True) for _ in range(count)
-    ]
-    fold = [number for number, count in enumerate(poster.FOLDS) for _ in range(count)]
+    emotion = [code for code, count in zip(EMOTIONS, finished_run.PUBLISHED, strict=True) for _ in range(count)]
+    fold = [number for number, count in enumerate(poster.FOLDS["ckplus"]) for _ in range(count)]
     whole = pd.DataFrame({"emotion": emotion, "fold": fold, "subject": "S", "sequence": [str(i) for i in range(327)]})
     nothing = pd.DataFrame(columns=REJECTED.schema.names)
+    classes = pd.DataFrame(finished_run.classes("ckplus"))
     for rows, agrees in ((whole, True), (whole.iloc[1:], False)):
-        found = facts.facts("ckplus", rows, pd.Index(rows["sequence"]), nothing, list(range(10)))
-        assert found["published"]["agree"] == {"class counts": agrees, "fold sizes": agrees}
-        assert f"class counts {'agree' if agrees else 'do NOT agree'}" in facts.sentence(found)
+        counted = facts.facts(classes, rows, pd.Index(rows["sequence"]), nothing, list(range(10)))
+        assert counted["published"]["agree"] == {"class counts": agrees, "fold sizes": agrees}
+        assert f"class counts {'agree' if agrees else 'do NOT agree'}" in facts.sentence(counted)
 
     finished_run.write(tmp_path, subjects=3, dataset="ckplus")
     assert "fold sizes do NOT agree" in finished_run.run(tmp_path, "evaluate")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from stages.featurize import dtagn, lmf
+from stages.tables.points import LEFT_EYE, RIGHT_EYE
 
 EPS = 1e-3
 seeds = st.integers(0, 2**32 - 1)
@@ -114,7 +115,7 @@ def test_faces_are_aligned_by_the_eyes_of_the_first_frame() -> None:
     frames, points = np.zeros((2, 240, 260), np.uint8), np.zeros((2, 68, 2), np.float32)
     eyes = np.array([[90, 100], [160, 130]], np.float32)
     for frame, offset in enumerate((0, 12)):
-        points[frame, dtagn.RIGHT_EYE], points[frame, dtagn.LEFT_EYE] = eyes[0] + offset, eyes[1] + offset
+        points[frame, RIGHT_EYE], points[frame, LEFT_EYE] = eyes[0] + offset, eyes[1] + offset
         for x, y in eyes + offset:
             cv2.circle(frames[frame], (int(x), int(y)), 5, 255, -1)
     first, last = dtagn.faces(frames, points, 64)

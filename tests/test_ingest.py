@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from stages.ingest import faces, protocol
-from stages.ingest.sequence import Unusable
 from stages.tables import parquet, schema
+from stages.tables.box import Box
+from stages.tables.errors import Unusable
 
 
 @pytest.fixture
@@ -52,6 +53,15 @@ def test_crops_are_the_native_pixels_of_the_box(ingested, tree: Path) -> None:
         inside = (landmarks > [x, y]) & (landmarks < [x + row["crop_width"], y + row["crop_height"]])
         assert inside.all(), "the crop holds the whole face"
     assert "8 of 8 sequences" in result.stdout
+
+
+def test_the_emotions_and_their_published_numbers_are_a_table(ingested, tmp_path: Path) -> None:
+    ingested()
+    classes = parquet.read(tmp_path / "data/interim/classes.parquet", schema.CLASSES)
+    assert set(classes["dataset"]) == {"ckplus"}
+    assert dict(zip(classes["emotion"], classes["label"], strict=True)) == schema.EMOTIONS
+    assert classes["published"].sum() == 327
+    assert not classes["micro"].any()
 
 
 def test_folds_follow_the_rank_of_the_subject() -> None:
@@ -246,4 +256,4 @@ def test_a_tiny_image_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_crop_stays_inside_the_frame() -> None:
-    assert faces.crop_box(faces.Box(-5, 300, 200, 200), 0.5, 640, 490) == faces.Box(0, 200, 295, 290)
+    assert faces.crop_box(Box(-5, 300, 200, 200), 0.5, 640, 490) == Box(0, 200, 295, 290)

@@ -21,12 +21,17 @@ from stages.landmark.detection import Dlib
 from stages.landmark.field import Field
 from stages.landmark.flow import Carried
 from stages.landmark.fusion import Evidence
-from stages.landmark.landmarker import INNER_LIP, Box, EveryFrame, Landmarks, Unusable, bend
+from stages.landmark.landmarker import INNER_LIP, EveryFrame, Landmarks, bend
+from stages.landmark.methods import METHODS
+from stages.landmark.params import Landmark
 from stages.landmark.patches import Image, align, lay, relight
 from stages.landmark.presence import seen, with_gaps
-from stages.tables import images, parquet
+from stages.tables import images, params, parquet
+from stages.tables.box import Box
+from stages.tables.errors import Unusable
+from stages.tables.points import EYE_CORNERS
 from stages.tables.schema import FRAMES, GENERAL, LANDMARKS, MICRO, REJECTED, SEQUENCES
-from tests.conftest import run_stage, write_params
+from tests.conftest import ROOT, run_stage, write_params
 
 Run = subprocess.CompletedProcess[str]
 INTERIM = Path("data/interim")
@@ -43,7 +48,7 @@ class Clip:
 
     @property
     def eyes(self) -> float:
-        return float(np.linalg.norm(self.truth[0, 36] - self.truth[0, 45]))
+        return float(np.linalg.norm(np.subtract(*self.truth[0, list(EYE_CORNERS)])))
 
 
 @pytest.fixture(scope="session")
@@ -60,17 +65,17 @@ def tables(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clips(tables: Path) -> list[Clip]:
-    found = []
-    for number, about in enumerate(parquet.read(tables / INTERIM / "sequences.parquet", SEQUENCES).itertuples()):
-        corner = np.array([about.crop_x, about.crop_y])
-        general = shipped.read(tables / "ck", about.sequence, about.frames) - corner
-        box = (about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)
+    clips = []
+    for number, row in enumerate(parquet.read(tables / INTERIM / "sequences.parquet", SEQUENCES).itertuples()):
+        corner = np.array([row.crop_x, row.crop_y])
+        general = shipped.read(tables / "ck", row.sequence, row.frames) - corner
+        box = Box(row.box_x - corner[0], row.box_y - corner[1], row.box_width, row.box_height)
         for kind, file in ((GENERAL, "frames"), (MICRO, "micro")):
             rows = parquet.read_sequence(tables / INTERIM / f"{file}.parquet", FRAMES, number)
-            frames = images.decode(rows["png"], about.sequence)
+            frames = images.decode(rows["png"], row.sequence)
             truth = general if kind == GENERAL else shipped.between(general, 3, len(frames))
-            found.append(Clip(kind, frames, truth, box))
-    return found
+            clips.append(Clip(kind, frames, truth, box))
+    return clips
 
 
 @pytest.fixture
@@ -89,7 +94,7 @@ def project(tables: Path, tmp_path: Path) -> Callable[..., Run]:
 
 
 def default() -> Carried:
-    return Carried(Dlib(4), smooth=3.0, stiffness=1000.0, patch=5.0, detection=2.0)
+    return Carried(Dlib(4), params.read(Landmark, ROOT / "params.yaml"))
 
 
 def motion_error(points: np.ndarray, clip: Clip) -> float:
@@ -244,27 +249,27 @@ def film(black: list[int], count: int = 9) -> np.ndarray:
 
 
 def test_a_black_frame_lies_between_its_neighbours_and_says_so() -> None:
-    found = with_gaps(still, film([3, 4]), (10, 10, 70, 70))
-    np.testing.assert_allclose(found.points[:, 0, 0], 50 + np.arange(9), atol=1e-4)
-    assert [number for number, status in enumerate(found.status) if status == "fallback"] == [3, 4]
+    landmarks = with_gaps(still, film([3, 4]), Box(10, 10, 70, 70))
+    np.testing.assert_allclose(landmarks.points[:, 0, 0], 50 + np.arange(9), atol=1e-4)
+    assert [number for number, status in enumerate(landmarks.status) if status == "fallback"] == [3, 4]
 
 
 @pytest.mark.parametrize(("black", "code"), [([5, 6, 7, 8], "face lost"), ([0], "no face"), ([0, 1, 2], "no face")])
 def test_a_sequence_with_too_little_face_is_refused_with_a_reason(black: list[int], code: str) -> None:
     with pytest.raises(Unusable) as why:
-        with_gaps(still, film(black), (10, 10, 70, 70))
+        with_gaps(still, film(black), Box(10, 10, 70, 70))
     assert why.value.code == code
 
 
 def test_a_face_that_leaves_the_picture_is_lost_where_it_has_left() -> None:
     def leaving(frames: np.ndarray, box: Box) -> Landmarks:
-        found = still(frames, box)
-        found.points[-2:] -= 80
-        return found
+        landmarks = still(frames, box)
+        landmarks.points[-2:] -= 80
+        return landmarks
 
-    found = with_gaps(leaving, film([]), (10, 10, 70, 70))
-    assert found.status[-3:] == ["carried", "fallback", "fallback"]
-    np.testing.assert_array_equal(found.points[-1], found.points[-3])
+    landmarks = with_gaps(leaving, film([]), Box(10, 10, 70, 70))
+    assert landmarks.status[-3:] == ["carried", "fallback", "fallback"]
+    np.testing.assert_array_equal(landmarks.points[-1], landmarks.points[-3])
 
 
 def test_faces_are_seen_through_expressions_and_light_and_lost_when_black(clips: list[Clip]) -> None:
@@ -320,10 +325,10 @@ def test_a_still_face_stays_still_under_sensor_noise(clips: list[Clip]) -> None:
     clean = cv2.fastNlMeansDenoising(clip.frames[0], h=6).astype(float)
     noise = np.random.default_rng(3).normal(0, 2, (9, *clean.shape))
     frames = np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8)
-    found = default()(frames, clip.box)
-    jitter = np.sqrt(((found.points - found.points.mean(axis=0)) ** 2).mean() * 9 / 8)
+    landmarks = default()(frames, clip.box)
+    jitter = np.sqrt(((landmarks.points - landmarks.points.mean(axis=0)) ** 2).mean() * 9 / 8)
     assert jitter < 0.05
-    assert jitter / 3 < found.jitter.mean() < 3 * jitter
+    assert jitter / 3 < landmarks.jitter.mean() < 3 * jitter
 
 
 def test_fading_light_does_not_pass_for_motion(clips: list[Clip]) -> None:
@@ -336,7 +341,7 @@ def test_fading_light_does_not_pass_for_motion(clips: list[Clip]) -> None:
 # The stage
 
 
-@pytest.mark.parametrize("method", ["dlib-flow", "dlib", "ckplus", "aam", "aam-flow"])
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_fills_the_table(project: Callable[..., Run], tmp_path: Path, method: str) -> None:
     done = project(method=method)
     assert done.returncode == 0, done.stderr
@@ -350,7 +355,7 @@ def test_every_method_fills_the_table(project: Callable[..., Run], tmp_path: Pat
         truth = truth if kind == GENERAL else shipped.between(truth, 3, 9)
         points = np.stack([np.stack(list(rows[axis])) for axis in ("x", "y")], axis=2)
         assert rows["frame"].tolist() == list(range(1, len(truth) + 1))
-        off = np.linalg.norm(points - truth, axis=2).mean() / np.linalg.norm(truth[0, 36] - truth[0, 45])
+        off = np.linalg.norm(points - truth, axis=2).mean() / np.linalg.norm(np.subtract(*truth[0, list(EYE_CORNERS)]))
         assert off < (1e-5 if method == "ckplus" else 0.12)
         first = "given" if method == "ckplus" else "detected"
         rest = {"ckplus": "given", "dlib": "detected", "aam": "detected"}.get(method, "carried")
@@ -365,7 +370,7 @@ def test_number_of_workers_changes_no_byte(project: Callable[..., Run], tmp_path
     assert written[0] == written[1]
 
 
-def test_unusable_and_missing_sequences_are_told_apart(project: Callable[..., Run], tmp_path: Path) -> None:
+def test_an_unusable_sequence_is_rejected_and_a_missing_one_is_not(project: Callable[..., Run], tmp_path: Path) -> None:
     path = tmp_path / INTERIM / "micro.parquet"
     names = list(parquet.index(path, FRAMES))
     sequences = [parquet.read_sequence(path, FRAMES, number) for number in range(len(names))]
@@ -378,8 +383,8 @@ def test_unusable_and_missing_sequences_are_told_apart(project: Callable[..., Ru
     rejected = parquet.read(tmp_path / INTERIM / "rejected_landmark.parquet", REJECTED)
     assert rejected[["sequence", "code"]].to_numpy().tolist() == [[names[1], "face lost"]]
     assert "micro" in rejected["reason"][0]
-    found = parquet.keys(tmp_path / INTERIM / "landmarks.parquet", LANDMARKS)
-    assert found.to_numpy().tolist() == [[name, GENERAL] for name in names] + [[name, MICRO] for name in names[2:]]
+    keys = parquet.keys(tmp_path / INTERIM / "landmarks.parquet", LANDMARKS)
+    assert keys.to_numpy().tolist() == [[name, GENERAL] for name in names] + [[name, MICRO] for name in names[2:]]
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ def machines(first: Checkout, tmp_path: Path) -> list[Checkout]:
 def collect(first: Checkout, machines: list[Checkout], folds: int) -> None:
     """The first machine has every fold, and trains none."""
     first.run("dvc", "fetch", "--run-cache")
-    said = first.run("dvc", "repro", "--pull", "train")
-    assert said.count("Running stage") == 4 - folds
-    assert said.count("is cached - skipping run") == folds
+    output = first.run("dvc", "repro", "--pull", "train-lmf", "train-dtagn")
+    assert output.count("Running stage") == 4 - folds
+    assert output.count("is cached - skipping run") == folds
     made = [file for machine in machines for file in machine.folder.glob("results/predictions/*.parquet")]
     assert len({file.name for file in made}) == len(made) == folds
     for file in made:
@@ -55,16 +55,16 @@ def collect(first: Checkout, machines: list[Checkout], folds: int) -> None:
 def test_folds_of_two_workers_are_collected(first: Checkout, machines: list[Checkout]) -> None:
     for fold, machine in enumerate(machines):
         machine.run("dvc", "pull", "--run-cache", "featurize")
-        said = machine.run("dvc", "repro", "--single-item", f"train@lmf-{fold}", f"train@dtagn-{fold}")
-        assert said.count("Running stage") == 2
-        machine.run("dvc", "push", "--run-cache", f"train@lmf-{fold}", f"train@dtagn-{fold}")
+        output = machine.run("dvc", "repro", "--single-item", f"train-lmf@{fold}", f"train-dtagn@{fold}")
+        assert output.count("Running stage") == 2
+        machine.run("dvc", "push", "--run-cache", f"train-lmf@{fold}", f"train-dtagn@{fold}")
     collect(first, machines, folds=4)
 
 
 @pytest.mark.slow
 def test_a_work_pool_hands_folds_to_two_workers(first: Checkout, machines: list[Checkout]) -> None:
     port, worker = open_port(), ("prefect", "worker", "start", "--pool", "folds", "--type", "process", "--limit", "1")
-    page = Running(first, "flows.ui", "--port", str(port))
+    page = Running(first, "lmf_fer", "ui", "--port", str(port))
     page.until("Prefect; to start a run")
     workers = []
     try:
@@ -73,8 +73,8 @@ def test_a_work_pool_hands_folds_to_two_workers(first: Checkout, machines: list[
                                    PREFECT_HOME=str(machine.folder / ".prefect"), PYTHONPATH=str(machine.folder),
                                    PREFECT_WORKER_QUERY_SECONDS="1"))  # fmt: skip
             workers[-1].until("started!")
-        said = first.run("flows.fold", "train@lmf-0", "train@lmf-1", "train@dtagn-0")
-        assert said.count(": ran") == 3
+        output = first.run("lmf_fer", "fold", "train-lmf@0", "train-lmf@1", "train-dtagn@0")
+        assert output.count(": ran") == 3
     finally:
         for process in [*workers, page]:
             process.end(signal.SIGINT)
@@ -91,6 +91,6 @@ def test_the_page_names_the_commands_that_are_tested() -> None:
         "dvc fetch --run-cache",
         "dvc repro --pull",
         "prefect worker start --pool folds --type process --limit 1",
-        "python -m flows.fold train@lmf-",
+        "lmf-fer fold train-lmf@",
     ):
         assert command in page

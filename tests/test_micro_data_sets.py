@@ -5,7 +5,6 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import cv2
 import numpy as np
@@ -15,12 +14,13 @@ from dvc.repo import Repo
 from openpyxl import Workbook
 from PIL import Image
 
+from lmf_fer.predict.predictor import Predictor
 from stages.evaluate import facts
 from stages.ingest import casme2, faces, samm, smic
-from stages.ingest.sequence import Unusable, reader
-from stages.predict.predictor import Predictor
-from stages.tables import panel, parquet, room, schema
-from stages.tables.datasets import DATASETS
+from stages.ingest.datasets import DATASETS, classes
+from stages.ingest.params import Dataset
+from stages.tables import params, parquet, schema
+from stages.tables.errors import Unusable, UserError
 from tests import finished_run
 from tests.conftest import write_params
 
@@ -81,12 +81,12 @@ def trees(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", EMOTIONS)
 def test_a_clip_runs_from_onset_to_apex_and_has_one_of_three_classes(name: str, trees: Path, simulated: Path) -> None:
-    source, names = reader(name), DATASETS[name].emotions
-    found = source.sequences(trees / name)
-    assert len(found) == 8
-    assert len({clip.subject for clip in found}) == 4
+    source, names = DATASETS[name].reader, DATASETS[name].emotions
+    clips = source.sequences(trees / name)
+    assert len(clips) == 8
+    assert len({clip.subject for clip in clips}) == 4
     originals = sorted((simulated / "cohn-kanade-images").glob("*/*"))
-    by_number = sorted(found, key=lambda clip: clip.session.split("_")[-1])
+    by_number = sorted(clips, key=lambda clip: clip.session.split("_")[-1])
     for clip, wanted, folder in zip(by_number, CLASSES, originals, strict=True):
         length = len(list(folder.glob("*.png")))
         files = source.frames(clip)
@@ -107,22 +107,23 @@ def test_a_clip_runs_from_onset_to_apex_and_has_one_of_three_classes(name: str, 
 @pytest.mark.parametrize("name", ["casme2", "samm"])
 def test_what_the_spreadsheet_leaves_open_is_set_aside(name: str, trees: Path, tmp_path: Path) -> None:
     root = shutil.copytree(trees / name, tmp_path / name)
-    one, two, three, *_ = reader(name).sequences(root)
+    source = DATASETS[name].reader
+    one, two, three, *_ = source.sequences(root)
     (one.folder.parent / "unheard of").mkdir()
     next(two.folder.glob(f"*{FIRST + 1}.jpg")).unlink()
     shutil.rmtree(three.folder)
-    clips = {clip.session: clip for clip in reader(name).sequences(root)}
+    clips = {clip.session: clip for clip in source.sequences(root)}
     assert len(clips) == 9
     with pytest.raises(Unusable, match="no list names it"):
-        reader(name).emotion(clips["unheard of"])
+        source.emotion(clips["unheard of"])
     for session, says in ((two.session, f"frames {FIRST + 1} are missing"), (three.session, "no such folder")):
         with pytest.raises(Unusable, match=says):
-            reader(name).frames(clips[session])
+            source.frames(clips[session])
     for onset, apex, says in ((46, "/", "apex /"), (50, 47, "both are needed"), (46, 99, "holds no frame 99"),
                               (46, 47, "2 frames"), (None, -1, "onset None")):  # fmt: skip
         clip = type(one)(one.subject, one.session, one.folder, "happiness", onset, apex)
         with pytest.raises(Unusable, match=says):
-            reader(name).frames(clip)
+            source.frames(clip)
 
 
 def test_the_challenge_s_list_decides_where_it_is(trees: Path, tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_the_challenge_s_list_decides_where_it_is(trees: Path, tmp_path: Path) -
         with pytest.raises(Unusable, match="no list names it"):
             smic.emotion(clip)
     (root / "combined_3class_gt.csv").write_text("a,b\n")
-    with pytest.raises(room.RoomError, match="class 0 to 2"):
+    with pytest.raises(UserError, match="class 0 to 2"):
         smic.sequences(root)
 
 
@@ -182,21 +183,22 @@ def test_a_tree_that_is_no_casme2_is_one_sentence(
     (tmp_path / "ck/CASME2_RAW_selected").mkdir(parents=True)
     file = Path(shutil.copy(trees / "casme2/CASME2-coding-20140508.xlsx", tmp_path / "ck"))
     spoil(file)
-    with pytest.raises(room.RoomError, match=says):
+    with pytest.raises(UserError, match=says):
         casme2.sequences(tmp_path / "ck")
 
 
 @pytest.mark.parametrize("module", [samm, smic])
 def test_an_empty_folder_is_one_sentence(module: object, tmp_path: Path) -> None:
-    with pytest.raises(room.RoomError, match=f"^{tmp_path}: holds no "):
+    with pytest.raises(UserError, match=f"^{tmp_path}: holds no "):
         module.sequences(tmp_path)  # type: ignore[attr-defined]
 
 
-def test_every_data_set_is_known_everywhere() -> None:
-    assert get_args(panel.DatasetName) == tuple(DATASETS)
+def test_every_data_set_is_known_everywhere(tmp_path: Path) -> None:
     assert f"# {' | '.join(DATASETS)} " in (finished_run.REPOSITORY / "params.yaml").read_text()
     for name, known in DATASETS.items():
-        assert all(callable(getattr(reader(name), part)) for part in ("sequences", "emotion", "frames"))
+        write_params(tmp_path, dataset={"name": name, "root": "ck"})
+        assert params.read(Dataset, tmp_path / "params.yaml").name == name
+        assert all(callable(getattr(known.reader, part)) for part in ("sequences", "emotion", "frames"))
         assert list(known.emotions) == list(schema.EMOTIONS)[: len(known.emotions)]
         assert not known.classes or list(known.classes) == list(known.emotions.values())
 
@@ -210,13 +212,14 @@ def test_counts_are_compared_with_the_published_ones(name: str) -> None:
     rows = pd.DataFrame({"emotion": emotion, "sequence": range(len(emotion))})
     rows["subject"] = rows["fold"] = rows["sequence"] % 16
     nothing = pd.DataFrame(columns=schema.REJECTED.schema.names)
-    said = facts.sentence(facts.facts(name, rows, pd.Index(rows["sequence"]), nothing, list(range(16))))
-    assert "3 of 3 emotions" in said
-    assert "class counts agree with the published ones" in said
-    assert "leave-one-subject-out" not in said
-    said = facts.sentence(facts.facts(name, rows.assign(fold=0)[1:], pd.Index([]), nothing, [0]))
-    assert "do NOT agree" in said
-    assert "NOT leave-one-subject-out: protocol.folds needs 16 folds" in said
+    table = pd.DataFrame(classes(name))
+    sentence = facts.sentence(facts.facts(table, rows, pd.Index(rows["sequence"]), nothing, list(range(16))))
+    assert "3 of 3 emotions" in sentence
+    assert "class counts agree with the published ones" in sentence
+    assert "leave-one-subject-out" not in sentence
+    sentence = facts.sentence(facts.facts(table, rows.assign(fold=0)[1:], pd.Index([]), nothing, [0]))
+    assert "do NOT agree" in sentence
+    assert "NOT leave-one-subject-out: protocol.folds needs 16 folds" in sentence
 
 
 def test_three_classes_and_one_subject_a_fold_through_all_stages(
@@ -227,8 +230,8 @@ def test_three_classes_and_one_subject_a_fold_through_all_stages(
         shutil.copy(finished_run.REPOSITORY / file, tmp_path / file)
     write_params(tmp_path, dataset={"name": "casme2", "root": str(trees / "casme2")}, protocol={"folds": [0, 1, 2, 3]},
                  machine={"workers": 1})  # fmt: skip
-    assert "7 of 8 sequences" in (said := finished_run.run(tmp_path, "ingest"))
-    assert "4 folds; set aside: 1 unlabelled; 8 sequences of 4 subjects, published: 247 of 26" in said
+    assert "7 of 8 sequences" in (printed := finished_run.run(tmp_path, "ingest"))
+    assert "4 folds; set aside: 1 unlabelled; 8 sequences of 4 subjects, published: 247 of 26" in printed
     for stage in ("synthesize", "landmark", "featurize"):
         finished_run.run(tmp_path, stage)
     for fold in range(4):
@@ -241,10 +244,10 @@ def test_three_classes_and_one_subject_a_fold_through_all_stages(
             assert (probability[:, 3:] == 0).all()
             np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
             assert rows["subject"].nunique() == 1
-    said = finished_run.run(tmp_path, "evaluate")
-    assert "7 of 7 sequences of 4 subjects, 3 of 3 emotions, 4 of 4 folds hold subjects" in said
-    assert "General is the micro-expression as filmed" in said
-    assert "leave-one-subject-out" not in said
+    printed = finished_run.run(tmp_path, "evaluate")
+    assert "7 of 7 sequences of 4 subjects, 3 of 3 emotions, 4 of 4 folds hold subjects" in printed
+    assert "General is the micro-expression as filmed" in printed
+    assert "leave-one-subject-out" not in printed
     table = pd.read_csv(tmp_path / "results/table.csv")
     assert (table["total"] == 7).all()
     assert table[["uf1", "uar"]].notna().all(axis=None)

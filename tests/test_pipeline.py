@@ -16,8 +16,7 @@ def reproduced(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Chec
 
 
 def test_the_first_run_ran_every_stage(finished: Path) -> None:
-    train = {f"train@{model}-{fold}" for model in ("lmf", "dtagn") for fold in FOLDS}
-    train |= {"svm"}
+    train = {f"train-{model}@{fold}" for model in ("lmf", "dtagn") for fold in FOLDS} | {"train-svm"}
     data = {f"data/dvc.yaml:{name}" for name in ("simulate", "portraits", "interpolator")}
     rest = data | {"ingest", "synthesize", "landmark", "featurize", "evaluate", "report"}
     assert set((finished / ".ran").read_text().split()) == train | rest
@@ -43,7 +42,7 @@ def test_an_unchanged_pipeline_does_nothing(reproduced: Checkout) -> None:
 
 def test_a_training_parameter_runs_its_model_and_what_follows(reproduced: Checkout) -> None:
     reproduced.params(train={"lmf": {"lstm_size": 12}})
-    assert reproduced.repro() == {"train@lmf-0", "train@lmf-1", "evaluate", "report"}
+    assert reproduced.repro() == {"train-lmf@0", "train-lmf@1", "evaluate", "report"}
     reproduced.params()
     assert reproduced.repro() <= {"evaluate", "report"}, "the old folds come from the cache"
 
@@ -65,9 +64,9 @@ def test_a_line_of_dtagn_runs_its_folds_and_what_follows(reproduced: Checkout) -
     file.write_text(text + "\n# a new line\n")
     try:
         # The folds run; they predict the same bytes, so nothing needs to follow.
-        assert reproduced.repro() == {"train@dtagn-0", "train@dtagn-1"}
+        assert reproduced.repro() == {"train-dtagn@0", "train-dtagn@1"}
         file.write_text(text.replace("JOINT = 0.1", "JOINT = 0.9"))
-        assert reproduced.repro() == {"train@dtagn-0", "train@dtagn-1", "evaluate", "report"}
+        assert reproduced.repro() == {"train-dtagn@0", "train-dtagn@1", "evaluate", "report"}
     finally:
         file.write_text(text)
         reproduced.repro()
@@ -78,8 +77,8 @@ def test_the_flow_gives_the_same_bytes_as_dvc_from_scratch(
 ) -> None:
     checkout = Checkout(tmp_path_factory.mktemp("flow"))
     checkout.params(machine={"workers": 2})  # which no byte depends on either
-    said = checkout.run("flows.reproduce", "--workers", "2")
-    assert "Joint framework" in said
+    printed = checkout.run("lmf_fer", "reproduce", "--workers", "2")
+    assert "Joint framework" in printed
     ours, theirs = checkout.results(), reproduced.results()
     assert ours.keys() == theirs.keys()
     different = [name for name in ours if ours[name] != theirs[name]]

@@ -1,7 +1,10 @@
 """Clips of one's own, with networks that have learnt nothing: what is read, what is said, and what is written."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from stages.ingest.sequence import Unusable
-from stages.predict import clips, tables
-from stages.predict.predictor import METHODS, Predictor
-from stages.tables import parquet, room
-from stages.tables.schema import SEQUENCES
-from stages.train import dtagn, lmf
-from stages.train.optimise import configured
-from tests.conftest import run_stage, write_params
+from lmf_fer.predict import Predictor, clips, tables
+from lmf_fer.predict.predictor import METHODS
+from stages.ingest.datasets import classes
+from stages.tables import params, parquet
+from stages.tables.errors import Unusable, UserError
+from stages.tables.schema import CLASSES, SEQUENCES
+from stages.train import dtagn, lmf, weights
+from tests.conftest import ROOT, write_params
 
 FACE = 180
 """Median width of the faces that the networks were trained on, px, says the run."""
@@ -30,20 +32,18 @@ FACE = 180
 def project(tmp_path: Path) -> Path:
     """A folder as a finished run leaves it, of two folds; the second had no subject for LMF-FER."""
     write_params(tmp_path, protocol={"folds": [0, 1]})
-    train = yaml.safe_load((tmp_path / "params.yaml").read_text())["train"]
-    models = tmp_path / "results/models"
-    models.mkdir(parents=True)
+    one, two = (params.read(model.Config, tmp_path / "params.yaml") for model in (lmf, dtagn))
     torch.manual_seed(0)
     for fold in (0, 1):
-        one = lmf.LmfFer(configured(lmf.Config, train, "lmf"))
-        two = dtagn.Dtagn(configured(dtagn.Config, train, "dtagn"), 64)
-        for name, network in {"lmf": one, "dtagn": two}.items():
-            weights = {key: value.contiguous() for key, value in network.state_dict().items()}
-            save_file(weights if (name, fold) != ("lmf", 1) else {}, models / f"{name}-{fold}.safetensors")
+        network = lmf.LmfFer(one, one.width.default) if fold == 0 else None
+        weights.save(tmp_path / f"results/models/lmf-{fold}.safetensors", "lmf", one, network)
+        network = dtagn.Dtagn(two, two.width.default, 64)
+        weights.save(tmp_path / f"results/models/dtagn-{fold}.safetensors", "dtagn", two, network)
     (tmp_path / "results/statistics.json").write_text(json.dumps({"gate": {"thresholds": {"0": 0.02, "1": 0.08}}}))
     row: dict[str, Any] = dict.fromkeys(SEQUENCES.schema.names, 5)
     row |= {"sequence": "S001/001", "subject": "S001", "session": "001", "box_width": FACE}
     parquet.write(tmp_path / "data/interim/sequences.parquet", SEQUENCES, [row])
+    parquet.write(tmp_path / "data/interim/classes.parquet", CLASSES, classes("simulated"))
     return tmp_path
 
 
@@ -57,6 +57,11 @@ def video(file: Path, frames: np.ndarray) -> None:
     for frame in frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
     writer.release()
+
+
+def predict(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "lmf_fer", "predict", *arguments], cwd=folder, text=True,
+                          capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
 
 
 def test_a_folder_a_video_and_an_array_are_the_same_clip(
@@ -100,7 +105,7 @@ def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated:
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("no video")
     (folder / "notes.txt").write_text("no clip")
-    done = run_stage(project, "predict", "my clips", "nowhere", "params.yaml", "--video", "--strip")
+    done = predict(project, "my clips", "nowhere", "params.yaml", "--video", "--strip")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "1 of 10 clips" in done.stdout
@@ -114,9 +119,9 @@ def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated:
     for clip, sentence in says.items():
         assert sentence in rejected[clip]
         assert sum(line.count(f"{clip}: ") and sentence in line for line in done.stderr.splitlines()) == 1
-    found = pd.read_csv(out / "clips.csv")
-    assert list(found["clip"]) == ["my clips/good é"]
-    assert found["frames"][0] == len(frames)
+    rows = pd.read_csv(out / "clips.csv")
+    assert list(rows["clip"]) == ["my clips/good é"]
+    assert rows["frames"][0] == len(frames)
     assert list(pd.read_csv(out / "frames.csv")["status"]) == ["detected"] + ["carried"] * (len(frames) - 1)
     assert len(parquet.read(out / "frames.parquet", tables.FRAMES)["x"][0]) == 68
     drawn = cv2.VideoCapture(str(out / "001-good_é.mp4"))
@@ -127,7 +132,7 @@ def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated:
     assert off[y, x].mean() > 10 * off.mean(), "the points are drawn where they were found"
     assert cv2.imread(str(out / "001-good_é.png")).std() > 20
     assert len(list(out.glob("0*"))) == 2
-    done = run_stage(project, "predict", "my clips/empty.mp4")
+    done = predict(project, "my clips/empty.mp4")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: none of 1 clips can be used")
 
@@ -138,10 +143,18 @@ def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated:
         (lambda folder: shutil.rmtree(folder / "results/models"), "run make reproduce"),
         (lambda folder: (folder / "results/models/lmf-0.safetensors").write_bytes(b"x"), "not a readable file"),
         (lambda folder: shutil.copy(folder / "results/models/dtagn-0.safetensors",
-                                    folder / "results/models/lmf-0.safetensors"), "other parameters"),
-        (lambda folder: save_file({}, folder / "results/models/lmf-0.safetensors"), "holds no network of lmf"),
+                                    folder / "results/models/lmf-0.safetensors"), "holds weights of dtagn"),
+        (lambda folder: shutil.copy(folder / "results/models/lmf-1.safetensors",
+                                    folder / "results/models/lmf-0.safetensors"), "holds no network of lmf"),
+        (lambda folder: save_file(load_file(folder / "results/models/lmf-0.safetensors"),
+                                  folder / "results/models/lmf-0.safetensors"), "another version"),
         (lambda folder: (folder / "results/statistics.json").write_text("{}"), "no thresholds"),
         (lambda folder: (folder / "data/interim/sequences.parquet").unlink(), "no such table"),
+        (lambda folder: (folder / "data/interim/classes.parquet").unlink(), "no such table"),
+        (lambda folder: write_params(folder, protocol={"folds": [0, 1]}, featurize={"face_size": 32}), "face_size"),
+        (lambda folder: write_params(folder, landmark={"method": "aam"}), "'aam', whose points exist for the data set"),
+        (lambda folder: write_params(folder, landmark={"method": "aam-flow"}), "set it to dlib-flow or dlib"),
+        (lambda folder: write_params(folder, landmark={"method": "ckplus"}), "for no clip"),
     ],
 )  # fmt: skip
 def test_without_a_finished_run_there_is_a_sentence(
@@ -149,7 +162,7 @@ def test_without_a_finished_run_there_is_a_sentence(
 ) -> None:
     spoil(project)
     monkeypatch.chdir(project)
-    with pytest.raises(room.RoomError, match=says):
+    with pytest.raises(UserError, match=says):
         Predictor.load()
 
 

@@ -1,110 +1,207 @@
-"""Every command that the README shows exists and runs: a fresh reader's first hour."""
+"""The README and docs/: each command, example, parameter, file and link that they show is there and works."""
 
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+from flows import parameters
+from stages.tables import params
 from tests.checkout import Checkout
-from tests.conftest import ROOT
+from tests.conftest import ROOT, merged
 
+README = ROOT / "README.md"
+PAGES = [README, *sorted(ROOT.glob("docs/*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TOOLS = re.compile(r"(make|dvc|git|python|prefect|source|pip|lmf-fer) .|make$")
 SEQUENCE = "data/raw/simulated/cohn-kanade-images/S001/001"
+
 AS_SHOWN = [
+    "make",
+    "source .venv/bin/activate",
     "dvc repro",
     "dvc repro landmark",
+    "dvc repro featurize",
     "dvc status",
-    "git add results/table.* dvc.lock data/dvc.lock params.yaml",
     "dvc metrics show --md",
     "dvc metrics diff --md",
     "dvc exp show --md --only-changed --drop 'Created|stages|data|results|.*(sd|correct|general)'",
-    "python -m flows.compare HEAD",
     "dvc plots show",
-    f"python -m stages.predict {SEQUENCE} --video --strip",
-    "python -m flows.supply licences",
-    "make",
+    "dvc remote add --help",
+    "python -m stages.landmark",
+    "git add results/table.* dvc.lock data/dvc.lock params.yaml",
+    "git add --force dvc.lock .dvc/config",
+    "lmf-fer --help",
+    "lmf-fer check",
+    "lmf-fer licences",
+    "lmf-fer compare HEAD",
+    f"lmf-fer predict {SEQUENCE} --video --strip",
+    "export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu",
+    "export PREFECT_API_URL=http://127.0.0.1:4200/api",
 ]
 INSTEAD = {
     "make reproduce": ("make -n -o .venv/.ready reproduce", "test_flows runs the flow; an environment takes minutes"),
-    "make test-all": ("make -n -o .venv/.ready test-all", "this is it"),
     "make test": ("make -n -o .venv/.ready test", "this is it"),
-    "make doctor": ("python -m flows.doctor", "make would make an environment first"),
-    "make verify": ("make -n -o .venv/.ready verify", "reads gigabytes; test_supply does it on one package"),
-    "make predict CLIPS='my-clips holiday.mp4'": (
-        "make -n -o .venv/.ready predict CLIPS='my-clips holiday.mp4'", "nobody has these clips"),
-    "git commit -m 'The default run'": ("git commit --allow-empty -m 'The default run'", "it is committed already"),
-    "dvc exp run -S train.profile=paper": (
-        "dvc repro --dry", "hours on a CPU; test_train has an epoch of each, among the slow tests"),
-    "python -m stages.transfer /path/to/CK+": ("python -m stages.transfer --help", "test_transfer runs it"),
-    "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
-    "python -m benchmarks.methods ckplus aam aam-flow": ("python -m benchmarks.methods --help", "minutes"),
-    "python -m benchmarks.seeds 2017 2018 2019": ("python -m benchmarks.seeds --help", "minutes"),
-    "dvc exp run -n whole -S train.dtagn.part=1.0": (
-        "dvc exp run -n whole -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),
-    "python -m flows.reproduce --workers 2": ("python -m flows.reproduce --help", "test_flows runs it"),
-    "python -m benchmarks.bad_input": ("python -m benchmarks.bad_input --help", "test_bad_input has a sample"),
-    "python -m benchmarks.kill": ("python -m benchmarks.kill --help", "minutes; test_kill has two moments"),
-    "python -m benchmarks.variant": ("python -c 'import benchmarks.variant'", "minutes"),
-    "python -m benchmarks.interpolation": ("python -c 'import benchmarks.interpolation'", "minutes"),
-    "python -m flows.supply lock": ("python -m flows.supply --help", "asks the package index"),
-    "git clone <this repository>": ("git --version", "a clone is what the reader has"),
-    "cd lmf-fer": ("true", "a clone is what the reader has"),
-    "python -m flows.reproduce": ("python -m flows.reproduce --help", "test_flows runs it"),
-    "python -m flows.reproduce -S train.seed=2018": ("python -m flows.reproduce --help", "test_flows runs it"),
+    "make test-all": ("make -n -o .venv/.ready test-all", "this is it"),
+    "make doctor": ("lmf-fer doctor", "make would make an environment first"),
+    "make verify": ("make -n -o .venv/.ready verify", "reads gigabytes; test_environment does it on one package"),
     "make ui": ("make -n -o .venv/.ready ui", "stays; test_flows opens the page"),
     "make ui PORT=4300": ("make -n -o .venv/.ready ui PORT=4300", "stays"),
-    "source .venv/bin/activate": ("true", "make makes it"),
+    f"make predict CLIPS={SEQUENCE}": (f"lmf-fer predict {SEQUENCE}", "make would make an environment first"),
+    "make predict CLIPS='my-clips holiday.mp4'": (
+        "make -n -o .venv/.ready predict CLIPS='my-clips holiday.mp4'", "nobody has these clips"),
+    "cd lmf-fer": ("true", "a clone is what the reader has"),
+    "git clone <this repository> lmf-fer": ("git --version", "a clone is what the reader has"),
+    "git clone <your repository> lmf-fer": ("git --version", "test_many_machines clones"),
+    "git commit -m 'The default run'": ("git commit --allow-empty -m 'A run'", "it is committed already"),
+    "git commit -m 'Features of this run'": ("git commit --allow-empty -m 'A run'", "it is committed already"),
+    "git push": ("git --version", "there is no remote"),
+    "git pull": ("git --version", "there is no remote"),
+    "lmf-fer --install-completion": ("lmf-fer --help", "writes into the user's shell settings"),
+    "lmf-fer reproduce": ("lmf-fer reproduce --help", "test_flows runs it"),
+    "lmf-fer reproduce --workers 2": ("lmf-fer reproduce --help", "test_flows runs it"),
+    "lmf-fer reproduce -S train.seed=2018": ("lmf-fer reproduce --help", "test_flows runs it"),
+    "lmf-fer transfer /path/to/CK+": ("lmf-fer transfer --help", "test_transfer runs it"),
+    "lmf-fer lock": ("lmf-fer lock --help", "asks the package index"),
+    "lmf-fer fold train-lmf@{0..9} train-dtagn@{0..9}": ("lmf-fer fold --help", "test_many_machines runs it"),
+    "prefect worker start --pool folds --type process --limit 1": (
+        "prefect worker start --help", "stays; test_many_machines runs it"),
+    "ssh -fNL 4200:127.0.0.1:4200 first-machine": ("true", "there is no other machine"),
+    "python -m dask scheduler": ("python -m dask scheduler --help", "stays; test_cluster has a cluster"),
+    "python -m dask worker tcp://10.0.0.1:8786 --nthreads 1 --nworkers 16": (
+        "python -m dask worker --help", "there is no such scheduler"),
+    "dvc exp run -n whole -S train.dtagn.shortest_part=1.0": (
+        "dvc exp run -n whole -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),
+    "dvc exp run -S train.profile=paper": (
+        "dvc repro --dry", "hours on a CPU; test_train has an epoch of each, among the slow tests"),
+    "dvc remote add --default shared /mnt/shared/lmf-fer": ("dvc remote add --help", "test_many_machines runs it"),
+    "dvc push --run-cache": ("dvc push --help", "test_many_machines runs it"),
+    "dvc pull --run-cache featurize": ("dvc pull --help", "test_many_machines runs it"),
+    "dvc fetch --run-cache": ("dvc fetch --help", "test_many_machines runs it"),
+    "dvc repro --pull": ("dvc repro --dry", "test_many_machines runs it"),
+    "dvc config cache.type reflink,hardlink,copy": ("dvc config --help", "would link what later commands write"),
+    "dvc repro --single-item train-lmf@3 train-dtagn@3": (
+        "dvc repro --single-item train-lmf@1 train-dtagn@1", "a small run has two folds"),
+    "pip install -c constraints.txt -e '.[dask]'": ("pip install --help", "installs"),
     "pip install --require-hashes -r hashes.txt": ("pip install --help", "installs"),
+    "python -m benchmarks.interpolation": ("python -m benchmarks.interpolation --help", "minutes"),
+    "python -m benchmarks.landmarks": ("python -m benchmarks.landmarks --help", "minutes"),
+    "python -m benchmarks.methods dlib-flow ckplus aam aam-flow": ("python -m benchmarks.methods --help", "minutes"),
+    "python -m benchmarks.results": ("python -m benchmarks.results --help", "test_results holds its page"),
+    "python -m benchmarks.scale": ("python -m benchmarks.scale --help", "minutes"),
+    "python -m benchmarks.scale --sizes 1 10 100": ("python -m benchmarks.scale --help", "minutes"),
+    "python -m benchmarks.seeds 2017 2018 2019": ("python -m benchmarks.seeds --help", "minutes"),
+    "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
+    "python -m benchmarks.variant": ("python -m benchmarks.variant --help", "minutes"),
 }  # fmt: skip
 """What is run instead of a command that takes long or needs what a test does not have, and why."""
 
-COMMAND = re.compile(r"^(?:make|dvc|git|cd|python|prefect|source|pip)(?=\s|$)(?! and)")
+
+def blocks(language: str, page: Path) -> list[str]:
+    """The code blocks of one language on a page."""
+    return [code for name, code in BLOCK.findall(page.read_text()) if name == language]
 
 
-def shown() -> list[str]:
-    """The commands of the README's code blocks and between backticks, each once, without comments."""
-    text = (ROOT / "README.md").read_text()
-    block = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-    outside = block.sub("", text)
-    lines = [line for language, code in block.findall(text) if not language for line in code.splitlines()]
-    lines += [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", outside) if " " in code or code == "make"]
-    parts = [part.split("  #")[0].strip().replace('"', "'") for line in lines for part in line.split(" && ")]
-    return list(dict.fromkeys(part for part in parts if COMMAND.match(part)))
+def shell(page: Path) -> list[tuple[str, str]]:
+    """The lines of a page's shell blocks: the command and the comment behind it."""
+    lines = [line for block in blocks("bash", page) for line in block.splitlines() if line]
+    return [(command.strip(), comment) for command, _, comment in (line.partition("  #") for line in lines)]
+
+
+def quoted(page: Path) -> list[str]:
+    """What stands between backticks in a page's sentences and in the comments of its shell blocks."""
+    text = "\n".join([BLOCK.sub("", page.read_text()), *(comment for _, comment in shell(page))])
+    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", text)]
+
+
+def commands() -> set[str]:
+    """Every command that a page shows, with plain quotes; those joined by && one by one."""
+    lines = [command for page in PAGES for command, _ in shell(page)]
+    lines += [code for page in PAGES for code in quoted(page) if TOOLS.match(code)]
+    return {part.strip().replace('"', "'") for line in lines for part in line.split(" && ")}
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.fixture(scope="module")
 def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     copy = Checkout.copy(finished, tmp_path_factory.mktemp("readme") / "checkout")
     copy.commit()
+    (copy.folder / ".venv/bin").mkdir(parents=True)
+    (copy.folder / ".venv/bin/activate").touch()  # make makes it
     return copy
 
 
+def test_the_readme_is_two_screens_with_pictures() -> None:
+    text = README.read_text()
+    assert len(text) <= 9000
+    assert len(set(re.findall(r'src="(docs/images/[^"]+\.png)"', text))) >= 2
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    assert f"Python {needed} or newer" in text
+
+
 def test_every_command_is_known_here() -> None:
-    found = set(shown())
-    assert len(found) > 15
-    assert found == set(AS_SHOWN) | set(INSTEAD), "the README and this list show the same commands"
+    known = {*AS_SHOWN, *INSTEAD}
+    assert sorted(commands() - known) == [], "shown on a page, and not in this list"
+    assert sorted(known - commands()) == [], "in this list, and on no page"
 
 
-@pytest.mark.parametrize("command", [*AS_SHOWN, *INSTEAD])
-def test_the_command_runs(checkout: Checkout, command: str) -> None:
-    line = INSTEAD[command][0] if command in INSTEAD else command
-    environment = checkout.environment
-    if "benchmarks" in line:
-        environment |= {"PYTHONPATH": str(ROOT)}  # a checkout for tests has no tests
+@pytest.mark.parametrize("line", dict.fromkeys([*AS_SHOWN, *(line for line, _ in INSTEAD.values())]))
+def test_the_command_runs(checkout: Checkout, line: str) -> None:
+    before = ROOT if "benchmarks" in line else checkout.folder  # a checkout for tests has no tests
     done = subprocess.run(
-        line, shell=True, cwd=checkout.folder, env=environment, capture_output=True, text=True, timeout=300
-    )
+        ["bash", "-c", line], cwd=checkout.folder, env=checkout.environment | {"PYTHONPATH": str(before)},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
     assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     assert "Traceback" not in done.stderr
 
 
-def test_the_readme_s_python_runs(checkout: Checkout) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+def test_the_python_examples_run(checkout: Checkout) -> None:
     before = f"""
 import cv2, numpy as np, pathlib
 frames = np.stack([cv2.imread(str(file)) for file in sorted(pathlib.Path("{SEQUENCE}").glob("*.png"))])
 """
-    done = subprocess.run([sys.executable, "-c", before + code], cwd=checkout.folder, env=checkout.environment,
-                          capture_output=True, text=True, timeout=120)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    examples = [code for page in PAGES for code in blocks("python", page)]
+    assert examples
+    for code in examples:
+        done = subprocess.run([sys.executable, "-c", before + code], cwd=checkout.folder, env=checkout.environment,
+                              capture_output=True, text=True, timeout=120)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text()
+    for link in [*re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", text)), *re.findall(r'src="([^"]+)"', text)]:
+        if not link.startswith("https://"):
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.exists(), link
+            assert not anchor or anchor in headings(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_parameter_and_file_that_is_named_exists(page: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    names = set(params.flat(values)) | {f"train.{name}" for name in values["train"]}
+    words = quoted(page) + [word for command, _ in shell(page) for word in command.split()]
+    for word in words:
+        name = re.split("[:=]", word.removeprefix("-S "))[0]
+        if re.fullmatch(rf"({'|'.join(values)})(\.\w+)+", name):
+            assert name in names, word
+        if re.fullmatch(r"(stages|flows|lmf_fer|benchmarks|tests|docs)/[\w./]*", word):
+            assert (ROOT / word).exists(), word
+    for number, block in enumerate(blocks("yaml", page)):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(yaml.safe_dump(merged(values, yaml.safe_load(block))))
+        parameters.check(file)

@@ -17,6 +17,9 @@ from dvc.repo import Repo
 from matplotlib.patches import FancyBboxPatch
 
 from stages.report import charts, examples, page, pipeline
+from stages.report.style import SETS
+from stages.tables.methods import METHODS
+from stages.tables.schema import EMOTIONS
 from tests import browser, finished_run
 from tests.conftest import ROOT, run_stage
 
@@ -70,34 +73,34 @@ class Page(html.parser.HTMLParser):
 
 
 def test_page_stands_alone(results: Path) -> None:
-    found = Page(results / "report.html")
-    addresses = [str(value) for _, attributes in found.elements for key, value in attributes.items()
+    shown = Page(results / "report.html")
+    addresses = [str(value) for _, attributes in shown.elements for key, value in attributes.items()
                  if key in ("src", "href")]  # fmt: skip
     assert {address[:5] for address in addresses if not address.startswith("#")} == {"data:"}
     assert not re.search(r"url\(|@import|<script", (results / "report.html").read_text())
     assert (results / "report.html").stat().st_size < 5e6
-    assert len(found.all("img")) == len(FIGURES) + len(MEASURED)
+    assert len(shown.all("img")) == len(FIGURES) + len(MEASURED)
 
 
 def test_page_can_be_read_aloud_and_used_by_keyboard(results: Path) -> None:
-    found = Page(results / "report.html")
-    names = [str(attributes["id"]) for _, attributes in found.elements if "id" in attributes]
+    shown = Page(results / "report.html")
+    names = [str(attributes["id"]) for _, attributes in shown.elements if "id" in attributes]
     assert max(Counter(names).values()) == 1
-    links = [str(link["href"])[1:] for link in found.all("a")]
+    links = [str(link["href"])[1:] for link in shown.all("a")]
     assert len(links) > 10
-    for name in links + [str(a["aria-labelledby"]) for _, a in found.elements if "aria-labelledby" in a]:
+    for name in links + [str(a["aria-labelledby"]) for _, a in shown.elements if "aria-labelledby" in a]:
         assert name in names
-    assert found.all("html") == [{"lang": "en"}]
-    assert len(found.all("h1")) == len(found.all("main")) == 1
-    assert len(found.all("caption")) == len(found.all("table")) >= 10
-    assert all(heading.get("scope") for heading in found.all("th"))
-    assert all(len(str(image["alt"])) > 30 for image in found.all("img"))
-    scrolled = [a for tag, a in found.elements if tag == "div" and a.get("class") == "scroll"]
-    assert len(scrolled) == len(found.all("table")) + len(FIGURES) + len(MEASURED)
+    assert shown.all("html") == [{"lang": "en"}]
+    assert len(shown.all("h1")) == len(shown.all("main")) == 1
+    assert len(shown.all("caption")) == len(shown.all("table")) >= 10
+    assert all(heading.get("scope") for heading in shown.all("th"))
+    assert all(len(str(image["alt"])) > 30 for image in shown.all("img"))
+    scrolled = [a for tag, a in shown.elements if tag == "div" and a.get("class") == "scroll"]
+    assert len(scrolled) == len(shown.all("table")) + len(FIGURES) + len(MEASURED)
     assert all(a["tabindex"] == "0" and ("aria-label" in a or "aria-labelledby" in a) for a in scrolled)
 
 
-def test_page_says_what_evaluate_found(results: Path) -> None:
+def test_page_shows_what_evaluate_wrote(results: Path) -> None:
     words, tidy = Page(results / "report.html").words(), pd.read_csv(results / "table.csv")
     for row in tidy.itertuples():
         if row.set == "mixed":
@@ -120,7 +123,7 @@ def test_page_says_what_evaluate_found(results: Path) -> None:
 def test_page_says_what_stages_took(results: Path) -> None:
     words = Page(results / "report.html").words()
     assert "ingest 1 1 min 01 s 1 min 01 s 0.25 GB 2017-07-14 02:40" in words
-    assert "train lmf 10 22.5 s of 2 runs 12.5 s 0.25 GB 2017-07-14 02:40" in words
+    assert "train-lmf 10 22.5 s of 2 runs 12.5 s 0.25 GB 2017-07-14 02:40" in words
     assert "landmark 1 not recorded featurize 1 not recorded" in words
     assert re.search(r"all \d+ 1 min 24 s", words)
 
@@ -150,13 +153,13 @@ def test_figures_are_the_same_bytes_every_time(results: Path) -> None:
 def test_charts_show_the_numbers_of_the_table(results: Path) -> None:
     tidy, pairs = pd.read_csv(results / "table.csv"), pd.read_csv(results / "plots/confusion.csv")
     rows = [tidy[(tidy["set"] == name) & (tidy["method"] == method)].iloc[0]
-            for name in charts.SETS for method in charts.METHODS]  # fmt: skip
+            for name in SETS for method in METHODS]  # fmt: skip
     (axes,) = charts.table(tidy).axes
     assert [bar.lines[0].get_xdata()[0] for bar in axes.containers] == [100 * row["accuracy"] for row in rows]
     assert [text.get_text() for text in axes.texts if "%" in text.get_text()] == [
         f"{100 * row['mean']:.1f}%" for row in rows
     ]
-    for axes in charts.confusion(pairs).axes:
+    for axes in charts.confusion(pairs, EMOTIONS.values()).axes:
         method, name = axes.get_title().split(", ")
         counts = {text.get_position(): int(text.get_text()) for text in axes.texts}
         assert sum(counts.values()) == len(pairs)
@@ -165,17 +168,41 @@ def test_charts_show_the_numbers_of_the_table(results: Path) -> None:
 
 
 def test_no_real_face_is_shown(tmp_path: Path) -> None:
-    """Few subjects, two emotions, real data: the page is written, and the face tables are not even opened."""
+    """Few subjects, two emotions, real data: the page is written, without opening the face tables, or benchmarks."""
     finished_run.write(tmp_path, subjects=3, emotions=(1, 5), dataset="ckplus")
     Repo.init(str(tmp_path), no_scm=True).close()
     (tmp_path / "data/interim/frames.parquet").unlink()
-    shutil.rmtree(tmp_path / "benchmarks")
     for stage in ("evaluate", "report"):
         finished_run.run(tmp_path, stage)
     words = Page(tmp_path / "results/report.html").words()
     assert "fold sizes do not agree with the published ones" in words
     assert "simulated faces in CK+'s layout" not in words
     assert "3 of 10 hold subjects" in words
+    assert "Benchmarks" not in words  # they were measured on simulated people
+
+
+def test_a_metric_is_one_entry(tmp_path: Path) -> None:
+    """A metric that is declared in a copy of the project is in every table, in DVC's metrics and on the page."""
+    finished_run.write(tmp_path, subjects=3)
+    Repo.init(str(tmp_path), no_scm=True).close()
+    shutil.rmtree(tmp_path / "benchmarks")  # the page does without
+    shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    declared = tmp_path / "stages/evaluate/metrics.py"
+    entry = """METRICS = (
+    Metric("errors", "Errors", lambda actual, predicted: float((actual != predicted).sum()), ".1f", "wrong answers",
+           tracked=True),"""
+    declared.write_text(declared.read_text().replace("METRICS = (", entry))
+    for stage in ("evaluate", "report"):
+        result = run_stage(tmp_path, stage)
+        assert result.returncode == 0, result.stderr
+    results, words = tmp_path / "results", Page(tmp_path / "results/report.html").words()
+    row = pd.read_csv(results / "table.csv").set_index(["method", "set"]).loc[("LMF-FER", "micro")]
+    assert row["errors"] == row["total"] - row["correct"]
+    assert json.loads((results / "table.json").read_text())["LMF-FER"]["micro"]["errors"] == row["errors"]
+    assert re.search(rf"\| LMF-FER +\| micro +\|[^|]+\|[^|]+\| {row['errors']} ", (results / "table.md").read_text())
+    assert "95% interval Errors UF1 UAR" in words
+    assert f"{100 * row['wilson_high']:.1f}% {row['errors']:.1f} {row['uf1']:.3f} {row['uar']:.3f}" in words
+    assert "wrong answers; unweighted F1" in words
     assert "Benchmarks" not in words
 
 
@@ -193,24 +220,28 @@ def test_outside_a_repository_one_sentence(tmp_path: Path) -> None:
 
 
 def test_folds_are_one_box_and_edges_follow_the_data() -> None:
-    stages = {
-        "data/dvc.yaml:simulate": pipeline.Stage([], ["data/raw/simulated"]),
-        "ingest": pipeline.Stage(["data/dvc.yaml:simulate"], ["data/interim/frames.parquet"]),
-        "train@lmf-0": pipeline.Stage(["ingest"], ["results/predictions/lmf-0.parquet"]),
-        "train@lmf-1": pipeline.Stage(["ingest"], ["results/predictions/lmf-1.parquet"]),
-        "evaluate": pipeline.Stage(["train@lmf-0", "train@lmf-1", "ingest"], ["results/table.csv", "results/plots"]),
-    }
+    stages = nx.DiGraph()
+    for address, needs, outs in (
+        ("data/dvc.yaml:simulate", [], ["data/raw/simulated"]),
+        ("ingest", ["data/dvc.yaml:simulate"], ["data/interim/frames.parquet"]),
+        ("train-lmf@0", ["ingest"], ["results/predictions/lmf-0.parquet"]),
+        ("train-lmf@1", ["ingest"], ["results/predictions/lmf-1.parquet"]),
+        ("evaluate", ["train-lmf@0", "train-lmf@1", "ingest"], ["results/table.csv", "results/plots"]),
+    ):
+        stages.add_node(address, outs=outs)
+        stages.add_edges_from((needed, address) for needed in needs)
     graph = pipeline.collapse(stages)
-    assert set(graph.edges) == {("simulate", "ingest"), ("ingest", "train lmf"), ("train lmf", "evaluate"),
+    assert set(graph.edges) == {("simulate", "ingest"), ("ingest", "train-lmf"), ("train-lmf", "evaluate"),
                                 ("ingest", "evaluate")}  # fmt: skip
-    assert graph.nodes["train lmf"] == {"count": 2, "outs": ["predictions"]}
+    assert graph.nodes["train-lmf"] == {"count": 2, "outs": ["predictions"]}
     assert graph.nodes["evaluate"] == {"count": 1, "outs": ["table", "plots"]}
     assert next(iter(nx.topological_sort(graph))) == "simulate"
 
 
 def test_boxes_side_by_side_stay_in_the_picture() -> None:
-    names = ["train lmf", "train dtagn", "svm"]
-    graph = pipeline.collapse({name: pipeline.Stage([], ["results/predictions"]) for name in names})
+    stages = nx.DiGraph()
+    stages.add_nodes_from(["train-lmf", "train-dtagn", "train-svm"], outs=["results/predictions"])
+    graph = pipeline.collapse(stages)
     boxes = [patch for patch in pipeline.draw(graph).axes[0].patches if isinstance(patch, FancyBboxPatch)]
     sides = sorted((box.get_x(), box.get_x() + box.get_width()) for box in boxes)
     assert len(sides) == 3
@@ -230,16 +261,16 @@ def test_examples_are_medians_not_favourites() -> None:
 
 
 def test_parameters_are_listed_flat() -> None:
-    assert page.flat({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": "x"}) == [("a.b", "1"), ("a.c.d", "1, 2"), ("e", "x")]
+    assert page.settings({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": "x"}) == [("a.b", "1"), ("a.c.d", "1, 2"), ("e", "x")]
 
 
 PROBE = """<!doctype html><body style="margin:0">
-<iframe style="width:{width}px;height:2000px;border:0" src="report.html"></iframe><pre id="found"></pre><script>
+<iframe style="width:{width}px;height:2000px;border:0" src="report.html"></iframe><pre id="answer"></pre><script>
 addEventListener("load", () => {{
   const page = document.querySelector("iframe").contentWindow, root = page.document.documentElement;
   const images = [...page.document.images];
   const seen = element => page.getComputedStyle(element);
-  document.getElementById("found").textContent = JSON.stringify({{
+  document.getElementById("answer").textContent = JSON.stringify({{
     overflow: root.scrollWidth - root.clientWidth,
     images: images.filter(image => image.complete && image.naturalWidth > 100).length,
     broken: images.filter(image => !image.naturalWidth).length,
@@ -264,14 +295,14 @@ def test_in_a_browser(results: Path, width: int) -> None:
     shown = subprocess.run([*command, (results / "probe.html").as_uri()], capture_output=True, text=True, timeout=120,
                            check=True)  # fmt: skip
     (results / "probe.html").unlink()
-    answer = re.search(r'<pre id="found">(.+?)</pre>', shown.stdout)
+    answer = re.search(r'<pre id="answer">(.+?)</pre>', shown.stdout)
     assert answer, shown.stderr
-    found = json.loads(answer[1])
+    seen = json.loads(answer[1])
     assert [line for line in shown.stderr.splitlines() if "CONSOLE" in line] == []
-    assert found["overflow"] <= 0
-    assert found["images"] == len(FIGURES) + len(MEASURED)
-    assert found["broken"] == 0
-    assert set(found["fetched"]) <= {"data:"}
-    assert found["smallest"] >= 12
-    assert found["cut"] == 0
-    assert found["focused"]
+    assert seen["overflow"] <= 0
+    assert seen["images"] == len(FIGURES) + len(MEASURED)
+    assert seen["broken"] == 0
+    assert set(seen["fetched"]) <= {"data:"}
+    assert seen["smallest"] >= 12
+    assert seen["cut"] == 0
+    assert seen["focused"]

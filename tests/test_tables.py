@@ -1,4 +1,4 @@
-"""Tables and the map over them at any number of sequences: few row groups, any sequence at hand, memory in bounds."""
+"""Tables, and the map over them, at any number of sequences: few row groups, any sequence at hand, memory in bounds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stages.tables import parquet, room
-from stages.tables.room import RoomError
+from stages.tables import parallel, parquet
+from stages.tables.errors import UserError
 from stages.tables.schema import FRAMES, LANDMARKS
+from tests.conftest import write_params
 
 
 def frames(name: str, count: int, size: int = 10) -> list[dict[str, object]]:
@@ -41,14 +42,18 @@ def test_a_sequence_whose_rows_do_not_lie_together_is_a_sentence(tmp_path: Path)
     with parquet.Writer(tmp_path / "frames.parquet", FRAMES) as writer:
         for name in ("S001/001", "S002/001", "S001/001"):
             writer.write(frames(name, 3))
-    with pytest.raises(RoomError, match=r"frames.parquet: the rows of S001/001 do not lie together; delete"):
+    with pytest.raises(UserError, match=r"frames.parquet: the rows of S001/001 do not lie together; delete"):
         parquet.index(tmp_path / "frames.parquet", FRAMES)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_the_map_does_not_run_ahead_of_its_reader(processes: int) -> None:
-    made, count = [], 20 * room.ROUND
-    results = room.each(abs, (made.append(item) or item for item in range(count)), "map", processes, count)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_map_does_not_run_ahead_of_its_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    write_params(tmp_path, machine={"workers": workers})
+    monkeypatch.chdir(tmp_path)
+    made, count = [], 20 * parallel.AHEAD
+    results = parallel.each(abs, (made.append(item) or item for item in range(count)), "map", count)
     assert next(iter(results)) == 0
-    assert len(made) <= room.ROUND * processes
+    assert len(made) <= parallel.AHEAD * workers
     assert [0, *results] == list(range(count))

@@ -15,7 +15,7 @@ def test_one_data_set_trains_and_the_other_is_tested(finished: Path, simulated: 
     other = Path(shutil.copytree(simulated, tmp_path / "other"))
     shutil.rmtree(other / "cohn-kanade-images/S001")
     before = checkout.results()
-    checkout.run("stages.transfer", str(other))
+    checkout.run("lmf_fer", "transfer", str(other))
     made = checkout.folder / "results/transfer"
     cells = pd.read_csv(made / "results/table.csv").set_index(["method", "set"])
     assert set(cells["total"]) == {6}, "three people of two sequences"
@@ -29,7 +29,7 @@ def test_one_data_set_trains_and_the_other_is_tested(finished: Path, simulated: 
 
 def test_without_a_run_or_a_tree_it_says_so(finished: Path, tmp_path: Path) -> None:
     checkout = Checkout.copy(finished, tmp_path / "checkout")
-    assert "no such folder" in checkout.fails("stages.transfer", "nowhere")
+    assert "no such folder" in checkout.fails("lmf_fer", "transfer", "nowhere")
     shutil.rmtree(checkout.folder / "data/features")
-    assert "run make reproduce first" in checkout.fails("stages.transfer", "nowhere")
+    assert "run make reproduce first" in checkout.fails("lmf_fer", "transfer", "nowhere")
     assert yaml.safe_load((checkout.folder / "params.yaml").read_text())["dataset"]["name"] == "simulated"

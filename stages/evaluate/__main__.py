@@ -8,55 +8,61 @@ from pathlib import Path
 import pandas as pd
 
 from stages.evaluate import curves, document, facts, mixed, pool, table
-from stages.tables import parquet, room
-from stages.tables.datasets import DATASETS
-from stages.tables.schema import LMF, PREDICTIONS, REJECTED, SEQUENCES
+from stages.evaluate.params import Evaluate
+from stages.tables import files, params, parquet, stage
+from stages.tables.errors import UserError
+from stages.tables.methods import DTAGN
+from stages.tables.schema import CLASSES, LMF, PREDICTIONS, REJECTED, SEQUENCES
 
-SETTING_ASIDE = ("ingest", "synthesize", "landmark")
-INTERIM, RESULTS = Path("data/interim"), Path("results")
+INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
+REJECTING = ("ingest", "synthesize", "landmark")
+"""The stages that may set sequences aside."""
 
 
-def save(name: str, text: str) -> None:
-    with room.renamed(RESULTS / name) as file:
-        file.write_text(text, encoding="utf-8")
+def predictions(folds: list[int]) -> tuple[pd.DataFrame, int]:
+    """All rows but their probabilities, and the number of files that hold them.
+
+    Files of folds that params.yaml no longer names may be left from an earlier protocol: those are not read.
+    """
+    paths = sorted((RESULTS / "predictions").glob("*.parquet"))
+    paths = [path for path in paths if "-" not in path.stem or path.stem.rpartition("-")[2] in map(str, folds)]
+    if not paths:
+        raise UserError(f"{RESULTS / 'predictions'}: holds no predictions; run dvc repro")
+    columns = [name for name in PREDICTIONS.schema.names if name != "probability"]
+    return pd.concat([parquet.read(path, PREDICTIONS, columns) for path in paths]), len(paths)
 
 
 def main() -> None:
-    share, draws, seed = (room.params("evaluate")[key] for key in ("micro_share", "draws", "seed"))
-    folds = room.params("protocol")["folds"]
-    # Files of folds that params.yaml no longer names may lie about from an earlier protocol.
-    kept = {str(fold) for fold in folds}
-    files = sorted((RESULTS / "predictions").glob("*.parquet"))
-    files = [file for file in files if "-" not in file.stem or file.stem.rpartition("-")[2] in kept]
-    if not files:
-        raise room.RoomError(f"{RESULTS / 'predictions'}: holds no predictions; run dvc repro train")
-    columns = [name for name in PREDICTIONS.schema.names if name != "probability"]
-    predictions = pd.concat([parquet.read(file, PREDICTIONS, columns) for file in files])
+    settings, folds = params.read(Evaluate), params.line("protocol.folds", list[int])
+    share = settings.micro_share
+    predicted, count = predictions(folds)
     sequences = parquet.read(INTERIM / "sequences.parquet", SEQUENCES)
-    rejected = pd.concat([parquet.read(INTERIM / f"rejected_{stage}.parquet", REJECTED) for stage in SETTING_ASIDE])
-    sfem = pool.sizes(parquet.read("data/features/lmf.parquet", LMF, ["sequence", "fold", "set", "sfem"]))
+    classes = parquet.read(INTERIM / "classes.parquet", CLASSES)
+    rejected = pd.concat([parquet.read(INTERIM / f"rejected_{name}.parquet", REJECTED) for name in REJECTING])
+    sfem = pool.sizes(parquet.read(FEATURES / "lmf.parquet", LMF, ["sequence", "fold", "set", "sfem"]))
 
-    pool.check(predictions, sequences)
+    pool.check(predicted, sequences)
     limits = pool.thresholds(sfem)
-    tables = pool.methods(pool.answers(predictions, sfem), sfem, limits)
-    complete = tables["DTAGN"].index
-    lots = pd.DataFrame(mixed.lots(list(complete), draws, seed), complete)
-    name = room.params("dataset")["name"]
-    found = facts.facts(name, sequences, complete, rejected, folds)
-    tidy, tests = table.tidy(tables, lots, share), table.comparisons(tables, lots, share)
-    text = document.markdown(tidy, tests, facts.sentence(found), draws, share)
+    methods = pool.methods(pool.answers(predicted, sfem), sfem, limits)
+    complete = methods[DTAGN].index
+    draws = mixed.draws(complete, settings.draws, settings.seed)
+    labels = dict(zip(classes["emotion"], classes["label"], strict=True))
+    counted = facts.facts(classes, sequences, complete, rejected, folds)
+    tidy, tests = table.tidy(methods, draws, share), table.comparisons(methods, draws, share)
+    text = document.markdown(tidy, tests, facts.sentence(counted), settings.draws, share)
+    details = document.details(methods, sfem, limits, draws, share, labels, counted, tests)
+    drawn = curves.curves(methods, sfem, draws, share, labels)
 
-    save("table.json", json.dumps(document.metric(tidy, found), indent=2) + "\n")
-    save("table.md", text)
-    save("table.csv", tidy.to_csv(index=False, float_format="%.6f"))
-    details = document.details(tables, sfem, limits, lots, share, found, tests)
-    save("statistics.json", json.dumps(details, indent=2) + "\n")
-    for file, curve in curves.curves(tables, sfem, lots, share, DATASETS[name].emotions).items():
-        save(f"plots/{file}.csv", curve.to_csv(index=False, float_format="%.6f"))
+    files.write(RESULTS / "table.json", json.dumps(document.metric(tidy, counted), indent=2) + "\n")
+    files.write(RESULTS / "table.md", text)
+    files.write(RESULTS / "table.csv", tidy.to_csv(index=False, float_format="%.6f"))
+    files.write(RESULTS / "statistics.json", json.dumps(details, indent=2) + "\n")
+    for name, curve in drawn.items():
+        files.write(RESULTS / f"plots/{name}.csv", curve.to_csv(index=False, float_format="%.6f"))
     print(text)
-    counts = f"{len(predictions)} predictions in {len(files)} files, {len(complete)} complete sequences"
-    room.say("evaluate", f"{counts} -> {RESULTS}/table.md, table.csv, table.json, statistics.json, plots/")
+    counts = f"{len(predicted)} predictions in {count} files, {len(complete)} complete sequences"
+    stage.summary("evaluate", f"{counts} -> {RESULTS}/table.md, table.csv, table.json, statistics.json, plots/")
 
 
 if __name__ == "__main__":
-    room.run(main, __doc__)
+    stage.run(main, __doc__)

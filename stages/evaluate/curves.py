@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from stages.evaluate import pool, statistics
-from stages.evaluate.poster import DTAGN, LMF_FER
-from stages.evaluate.table import Answers, spread
+from stages.evaluate.table import Methods, spread
+from stages.tables.methods import DTAGN, LMF_FER
 from stages.tables.schema import GENERAL, MICRO
 
 BINS = 8
@@ -20,15 +20,15 @@ THRESHOLDS = 101
 
 
 def curves(
-    tables: Answers, sfem: pd.DataFrame, lots: pd.DataFrame, share: float, emotions: dict[int, str]
+    methods: Methods, sfem: pd.DataFrame, draws: pd.DataFrame, share: float, emotions: dict[int, str]
 ) -> dict[str, pd.DataFrame]:
     """All of them, by the name of their file. ``emotions`` names the codes."""
     return {
-        "confusion": confusion(tables, emotions),
+        "confusion": confusion(methods, emotions),
         "sfem": recorded(sfem),
-        "share": shares(tables, lots),
-        "size": by_size(tables, sfem),
-        "threshold": by_threshold(tables, sfem, share),
+        "share": shares(methods, draws),
+        "size": by_size(methods, sfem),
+        "threshold": by_threshold(methods, sfem, share),
     }
 
 
@@ -38,34 +38,34 @@ def recorded(sfem: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["sequence", "set"])
 
 
-def confusion(tables: Answers, emotions: dict[int, str]) -> pd.DataFrame:
-    """One row per sequence: its actual emotion, and what each method says of each recording (``METHOD general``).
+def confusion(methods: Methods, emotions: dict[int, str]) -> pd.DataFrame:
+    """One row per sequence: its actual emotion, and each method's answer for each recording (``METHOD general``).
 
     Methods side by side are what DVC's confusion template draws one above the other.
     """
-    sides = {"actual": tables[DTAGN]["emotion"]}
-    sides |= {f"{method} {name}": answers[name] for method, answers in tables.items() for name in pool.RECORDINGS}
+    sides = {"actual": methods[DTAGN]["emotion"]}
+    sides |= {f"{method} {name}": answers[name] for method, answers in methods.items() for name in pool.RECORDINGS}
     return pd.DataFrame(sides).apply(lambda codes: codes.map(emotions)).reset_index()
 
 
-def shares(tables: Answers, lots: pd.DataFrame) -> pd.DataFrame:
+def shares(methods: Methods, draws: pd.DataFrame) -> pd.DataFrame:
     """One row per micro share from 0 to 1: each method's mixed accuracy, mean (``METHOD``) and deviation over draws."""
     rows = []
     for share in np.linspace(0, 1, 21).round(2):
         row = {"micro_share": share}
-        for method, answers in tables.items():
-            row[method], row[f"{method} sd"] = spread(answers, lots, share)
+        for method, answers in methods.items():
+            row[method], row[f"{method} sd"] = spread(answers, draws, share)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def by_size(tables: Answers, sfem: pd.DataFrame) -> pd.DataFrame:
+def by_size(methods: Methods, sfem: pd.DataFrame) -> pd.DataFrame:
     """Accuracy against the size of the expression: both recordings of all sequences, in bins of equal counts."""
-    size = recorded(sfem.loc[tables[DTAGN].index])
+    size = recorded(sfem.loc[methods[DTAGN].index])
     size["bin"] = pd.qcut(size["sfem"].rank(method="first"), min(BINS, len(size)), labels=False) + 1
     bins = size.groupby("bin")["sfem"].agg(sfem_low="min", sfem_median="median", sfem_high="max")
     rows = []
-    for method, answers in tables.items():
+    for method, answers in methods.items():
         right = answers[pool.RECORDINGS].eq(answers["emotion"], axis=0).reset_index()
         right = right.melt("sequence", pool.RECORDINGS, "set", "right").merge(size, on=["sequence", "set"])
         counts = right.groupby("bin")["right"].agg(correct="sum", total="size").join(bins).reset_index()
@@ -77,13 +77,13 @@ def by_size(tables: Answers, sfem: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows)
 
 
-def by_threshold(tables: Answers, sfem: pd.DataFrame, share: float) -> pd.DataFrame:
+def by_threshold(methods: Methods, sfem: pd.DataFrame, share: float) -> pd.DataFrame:
     """The joint framework's expected mixed accuracy on *training* subjects, had the gate been set elsewhere.
 
     Per fold over the other folds' sequences, with the predictions made when those were tested; mean, lowest and
     highest fold. It is drawn, never used to set the gate.
     """
-    large, small = tables[DTAGN], tables[LMF_FER]
+    large, small = methods[DTAGN], methods[LMF_FER]
     sfem = sfem.loc[large.index]
     rows = []
     for limit in np.unique(np.quantile(sfem[pool.RECORDINGS], np.linspace(0, 1, THRESHOLDS))):

@@ -1,88 +1,97 @@
-"""The table for people (Markdown) and for DVC (nested plain numbers)."""
+"""The table for people (Markdown) and for DVC (nested plain numbers), and all further numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from stages.evaluate import pool, table
-from stages.evaluate.poster import METHODS, MIXED, SETS, TABLE, TOTAL
-from stages.evaluate.table import Answers
-from stages.tables.datasets import DATASETS
+from stages.evaluate.metrics import METRICS
+from stages.evaluate.poster import MIXED, SETS, TABLE, TOTAL
+from stages.evaluate.statistics import p_text
+from stages.evaluate.table import Methods
+from stages.tables.methods import DTAGN, METHODS
+from stages.tables.parquet import records
 
 
-def metric(tidy: pd.DataFrame, found: dict[str, Any]) -> dict[str, Any]:
-    """DVC's metric: the poster's three methods by its three sets, in percent.
+def metric(tidy: pd.DataFrame, facts: dict[str, Any]) -> dict[str, Any]:
+    """DVC's metric: the poster's three methods by its three sets, in percent, with the METRICS that are tracked.
 
-    ``correct`` of a mixed cell is the first draw's, its ``percent`` and ``sd`` are of all draws.
+    ``percent`` and ``sd`` of a mixed cell are of all draws, the rest is the first draw's.
     """
     cells: dict[str, Any] = {}
-    for row in _rows(tidy):
-        if row["method"] in METHODS:
-            cell = {"percent": round(100 * row["mean"], 2)}
-            if row["set"] == MIXED:
-                cell["sd"] = round(100 * row["sd"], 2)
-            cells.setdefault(row["method"], {})[row["set"]] = cell | {"correct": row["correct"]}
-    counts = {"sequences": found["evaluated"], "subjects": found["subjects"], "folds": found["folds_with_subjects"]}
-    if published := found.get("published"):
-        counts["agrees_with_published_counts"] = int(all(published["agree"].values()))
+    for row in records(tidy[tidy["method"].isin(METHODS)]):
+        cell = {"percent": round(100 * row["mean"], 2)}
+        if row["set"] == MIXED:
+            cell["sd"] = round(100 * row["sd"], 2)
+        cell |= {"correct": row["correct"]} | {m.key: round(row[m.key], 6) for m in METRICS if m.tracked}
+        cells.setdefault(row["method"], {})[row["set"]] = cell
+    counts = {"sequences": facts["evaluated"], "subjects": facts["subjects"], "folds": facts["folds_with_subjects"]}
+    if facts["published"]:
+        counts["agrees_with_published_counts"] = int(all(facts["published"]["agree"].values()))
     return cells | {"dataset": counts}
 
 
 def details(
-    tables: Answers,
+    methods: Methods,
     sfem: pd.DataFrame,
     limits: dict[int, float],
-    lots: pd.DataFrame,
+    draws: pd.DataFrame,
     share: float,
-    found: dict[str, Any],
+    labels: dict[int, str],
+    facts: dict[str, Any],
     comparisons: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Everything else that is worth a number: what was counted, recalls, tests, and how the gate does."""
-    scores, emotions = table.scores(tables, lots, share), DATASETS[found["name"]].emotions
+    """Everything else that is worth a number: what was counted, metrics, recalls, tests, and how the gate does.
+
+    ``labels`` names the emotion codes; ``limits`` are the folds' gates (see pool.py).
+    """
+    values: dict[str, Any] = {metric.key: {} for metric in METRICS}
     recall: dict[str, Any] = {}
-    for (method, name), score in scores.items():
-        recall.setdefault(method, {})[name] = {emotions[code]: round(value, 6) for code, value in score.recall.items()}
-    complete = tables[METHODS[0]]
+    for (method, name), score in table.scores(methods, draws, share).items():
+        recall.setdefault(method, {})[name] = {labels[code]: round(value, 6) for code, value in score.recall.items()}
+        for key, value in score.metrics.items():
+            values[key].setdefault(method, {})[name] = round(value, 6)
+    complete = methods[DTAGN]
     above = sfem.loc[complete.index, pool.RECORDINGS].gt(complete["fold"].map(limits), axis=0)
-    best = table.ceilings(tables)
-    ceilings = {
-        gate: {name: score.correct for (m, name), score in table.scores(best, lots, share).items() if m == gate}
-        | {"mean": round(table.spread(answers, lots, share)[0], 6)}
-        for gate, answers in best.items()
-    }
+    ceilings: dict[str, Any] = {}
+    for gate, answers in table.ceilings(methods).items():
+        guesses = table.by_set(answers, draws, share).items()
+        ceilings[gate] = {name: int((predicted == answers["emotion"]).sum()) for name, predicted in guesses}
+        ceilings[gate]["mean"] = round(table.spread(answers, draws, share)[0], 6)
     return {
-        "dataset": found,
-        "mixed": {"micro_share": share, "draws": lots.shape[1]},
+        "dataset": facts,
+        "mixed": {"micro_share": share, "draws": draws.shape[1]},
         "gate": {
             "thresholds": {str(fold): round(limit, 6) for fold, limit in limits.items()},
             "to_dtagn": {name: int(above[name].sum()) for name in pool.RECORDINGS},
             "ceilings": ceilings,
         },
+        "metrics": [
+            {"title": metric.title, "format": metric.format, "note": metric.note, "values": values[metric.key]}
+            for metric in METRICS
+        ],
         "recall": recall,
         "comparisons": [{**test, "p": float(f"{test['p']:.6g}")} for test in comparisons],
-        "left_out": {method: len(complete) - len(answers) for method, answers in tables.items()},
+        "left_out": {method: len(complete) - len(answers) for method, answers in methods.items()},
     }
 
 
 def markdown(tidy: pd.DataFrame, comparisons: list[dict[str, Any]], sentence: str, draws: int, share: float) -> str:
     """The table to print: the poster's rows beside the poster's values, then intervals, then the further rows."""
-    cells = {(row["method"], row["set"]): row for row in _rows(tidy)}
+    cells = {(row["method"], row["set"]): row for row in records(tidy)}
     more = [method for method in dict.fromkeys(tidy["method"]) if method not in METHODS]
-    tests = {(test["first"], test["second"], test["set"]): test["p"] for test in comparisons}
-    reference = METHODS[0]
+    tests = {(test["first"], test["set"]): test["p"] for test in comparisons if test["second"] == DTAGN}
     legend = (
         f"In brackets: the poster, of {TOTAL} sequences of CK+. Mixed: mean and standard deviation over {draws} draws"
         f" in which a sequence is the micro one with probability {share:g}; then the first draw."
     )
-    explained = (
-        "Wilson's 95% interval; unweighted F1 and recall (UF1, UAR) over the emotions present; McNemar's exact test"
-        f" against {reference}. Mixed: the first draw."
-    )
-    heads = ["method", "set", "accuracy", "95% interval", "UF1", "UAR", f"p against {reference}"]
-    lines = [_line(row, tests.get((m, reference, s))) for (m, s), row in cells.items() if m in METHODS]
+    notes = ["Wilson's 95% interval", *(metric.note for metric in METRICS if metric.note)]
+    explained = "; ".join([*notes, f"McNemar's exact test against {DTAGN}. Mixed: the first draw."])
+    heads = ["method", "set", "accuracy", "95% interval", *(m.title for m in METRICS), f"p against {DTAGN}"]
+    lines = [_line(row, tests.get(key)) for key, row in cells.items() if key[0] in METHODS]
     parts = ["# Accuracy, folds pooled", sentence, legend, _sets(METHODS, cells)]
     parts += ["# Intervals and tests", explained, _grid(heads, lines)]
     if more:
@@ -90,11 +99,7 @@ def markdown(tidy: pd.DataFrame, comparisons: list[dict[str, Any]], sentence: st
     return "\n\n".join(parts) + "\n"
 
 
-def _rows(tidy: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(column): value for column, value in row.items()} for row in tidy.to_dict("records")]
-
-
-def _sets(methods: Sequence[str], cells: dict[tuple[str, str], dict[str, Any]]) -> str:
+def _sets(methods: Iterable[str], cells: dict[tuple[str, str], dict[str, Any]]) -> str:
     return _grid(["method", *SETS], [[m, *(_cell(cells[m, s]) for s in SETS)] for m in methods])
 
 
@@ -110,8 +115,8 @@ def _cell(row: dict[str, Any]) -> str:
 
 def _line(row: dict[str, Any], p: float | None) -> list[str]:
     interval = f"{100 * row['wilson_low']:.1f} to {100 * row['wilson_high']:.1f}"
-    scores = [f"{100 * row['accuracy']:.2f}%", interval, f"{row['uf1']:.3f}", f"{row['uar']:.3f}"]
-    return [row["method"], row["set"], *scores, "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"]
+    scores = [f"{100 * row['accuracy']:.2f}%", interval, *(f"{row[m.key]:{m.format}}" for m in METRICS)]
+    return [row["method"], row["set"], *scores, "" if p is None else p_text(p)]
 
 
 def _grid(head: list[str], rows: list[list[str]]) -> str:

@@ -7,70 +7,67 @@ from typing import Any
 import pandas as pd
 
 from stages.evaluate import poster
-from stages.tables.datasets import DATASETS
 
 
 def facts(
-    name: str, sequences: pd.DataFrame, complete: pd.Index, rejected: pd.DataFrame, folds: list[int]
+    classes: pd.DataFrame, sequences: pd.DataFrame, complete: pd.Index, rejected: pd.DataFrame, folds: list[int]
 ) -> dict[str, Any]:
     """Counts of the data set, nested plain values.
 
-    ``name`` is the data set's; ``complete`` names the sequences that the table counts; ``folds`` are the protocol's.
-    ``published`` says whether class counts, and fold sizes where they are known, are the published ones.
+    ``classes`` are the rows of classes.parquet; ``complete`` names the sequences that the table counts; ``folds`` are
+    the protocol's. ``published`` says whether class counts, and fold sizes where they are known, are the published
+    ones.
     """
-    known = DATASETS[name]
+    name, labels = classes["dataset"].iloc[0], dict(zip(classes["emotion"], classes["label"], strict=True))
     count = sequences["fold"].value_counts()
     subjects = sequences.groupby("fold")["subject"].nunique()
-    found: dict[str, Any] = {
+    by_fold = [{"fold": fold, "subjects": int(subjects.get(fold, 0)), "sequences": int(count.get(fold, 0))}
+               for fold in folds]  # fmt: skip
+    by_class = _classes(sequences, labels)
+    published = None
+    if classes["published"].any():
+        wanted = dict(zip(classes["label"], map(int, classes["published"]), strict=True))
+        sizes, agree = list(poster.FOLDS.get(name, ())), {"class counts": by_class == wanted}
+        if sizes:
+            agree["fold sizes"] = [fold["sequences"] for fold in by_fold] == sizes
+        published = {"classes": wanted, "folds": sizes, "agree": agree}
+    reasons = rejected.groupby(["stage", "code"])["sequence"].nunique().rename("sequences")
+    return {
         "name": name,
         "sequences": len(sequences),
         "subjects": int(sequences["subject"].nunique()),
         "evaluated": len(complete),
         "incomplete": sorted(set(sequences["sequence"]) - set(complete)),
-        "classes": _classes(sequences, known.emotions),
-        "evaluated_classes": _classes(sequences[sequences["sequence"].isin(complete)], known.emotions),
-        "folds": [
-            {"fold": fold, "subjects": int(subjects.get(fold, 0)), "sequences": int(count.get(fold, 0))}
-            for fold in folds
-        ],
+        "classes": by_class,
+        "evaluated_classes": _classes(sequences[sequences["sequence"].isin(complete)], labels),
+        "folds": by_fold,
         "folds_with_subjects": int((count > 0).sum()),
         "one_subject_a_fold": bool((subjects == 1).all()),
-        "micro": known.micro,
-        "published": None,
-        "rejected": rejected.groupby(["stage", "code"])["sequence"]
-        .nunique()
-        .rename("sequences")
-        .reset_index()
-        .to_dict("records"),
+        "micro": bool(classes["micro"].any()),
+        "published": published,
+        "rejected": reasons.reset_index().to_dict("records"),
     }
-    if known.classes:
-        folds, agree = [], {"class counts": found["classes"] == known.classes}
-        if name == "ckplus":
-            folds, sizes = list(poster.FOLDS), [fold["sequences"] for fold in found["folds"]]
-            agree["fold sizes"] = sizes == folds
-        found["published"] = {"classes": known.classes, "folds": folds, "agree": agree}
-    return found
 
 
-def _classes(sequences: pd.DataFrame, emotions: dict[int, str]) -> dict[str, int]:
-    return {emotion: int((sequences["emotion"] == code).sum()) for code, emotion in emotions.items()}
+def _classes(sequences: pd.DataFrame, labels: dict[int, str]) -> dict[str, int]:
+    return {label: int((sequences["emotion"] == code).sum()) for code, label in labels.items()}
 
 
-def sentence(found: dict[str, Any]) -> str:
+def sentence(facts: dict[str, Any]) -> str:
     """The counts in words, for above the table."""
-    total = len(found["folds"])
-    classes = sum(number > 0 for number in found["classes"].values())
+    classes = sum(number > 0 for number in facts["classes"].values())
     words = (
-        f"{found['evaluated']} of {found['sequences']} sequences of {found['subjects']} subjects,"
-        f" {classes} of {len(found['classes'])} emotions, {found['folds_with_subjects']} of {total} folds hold subjects"
+        f"{facts['evaluated']} of {facts['sequences']} sequences of {facts['subjects']} subjects,"
+        f" {classes} of {len(facts['classes'])} emotions,"
+        f" {facts['folds_with_subjects']} of {len(facts['folds'])} folds hold subjects"
     )
-    if found["incomplete"]:
-        words += f" (without a general or a micro recording: {len(found['incomplete'])})"
-    if published := found.get("published"):
-        for what, agree in published["agree"].items():
+    if facts["incomplete"]:
+        words += f" (without a general or a micro recording: {len(facts['incomplete'])})"
+    if facts["published"]:
+        for what, agree in facts["published"]["agree"].items():
             words += f"; {what} {'agree' if agree else 'do NOT agree'} with the published ones"
-    if found["micro"]:
+    if facts["micro"]:
         words += ". General is the micro-expression as filmed, from onset to apex; micro is its first frames"
-        if not found["one_subject_a_fold"]:
-            words += f". NOT leave-one-subject-out: protocol.folds needs {found['subjects']} folds for that"
+        if not facts["one_subject_a_fold"]:
+            words += f". NOT leave-one-subject-out: protocol.folds needs {facts['subjects']} folds for that"
     return words + "."

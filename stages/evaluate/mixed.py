@@ -9,16 +9,18 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 
-def lots(sequences: Sequence[str], draws: int, seed: int) -> np.ndarray:
-    """One uniform number in [0, 1) per sequence and draw, shape (sequences, draws).
+def draws(sequences: Sequence[str] | pd.Index, count: int, seed: int) -> pd.DataFrame:
+    """One uniform number in [0, 1) per sequence (index) and draw (columns 0 to ``count`` - 1).
 
-    In draw d, sequence s is the micro one where ``lots[s, d] < micro_share``. A sequence's numbers come from the seed
-    and its own name only, so another sequence more or less changes nothing for it, and more draws keep the first ones.
+    In draw d, sequence s is the micro one where its number is below ``micro_share``. A sequence's numbers come from the
+    seed and its own name only, so another sequence more or less changes nothing for it, and more draws keep the first
+    ones.
     """
-    rows = [np.random.default_rng(_entropy(seed, sequence)).random(draws) for sequence in sequences]
-    return np.array(rows).reshape(len(rows), draws)
+    rows = [np.random.default_rng(_entropy(seed, name)).random(count) for name in sequences]
+    return pd.DataFrame(np.array(rows).reshape(len(rows), count), sequences)
 
 
 def _entropy(seed: int, sequence: str) -> int:

@@ -1,4 +1,4 @@
-"""From the predictions of single folds to what each method says of every sequence, and the joint framework on top.
+"""From the predictions of single folds to each method's answers for all sequences, and the joint framework's on top.
 
 An *answers* frame has one row per sequence (index ``sequence``, sorted) and the columns ``emotion``, ``fold``,
 ``general`` and ``micro``: the true code, the fold that tested it, and the codes predicted for its two recordings.
@@ -10,38 +10,38 @@ from __future__ import annotations
 import pandas as pd
 
 from stages.evaluate import gate
-from stages.evaluate.poster import DTAGN, JOINT, LMF_FER
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
+from stages.tables.methods import DTAGN, JOINT, LMF_FER
 from stages.tables.schema import GENERAL, MICRO
 
 RECORDINGS = [GENERAL, MICRO]
-STALE = "predictions and data set do not belong together: run dvc repro train"
+STALE = "predictions and data set do not belong together: run dvc repro"
 
 
 def check(predictions: pd.DataFrame, sequences: pd.DataFrame) -> None:
-    """Raises RoomError unless every sequence is predicted once a set and method, in its subject's fold, as labelled.
+    """Raises UserError unless every sequence is predicted once a set and method, in its subject's fold, as labelled.
 
     A subject in two folds would be tested by a model that was trained on it, so that is an error too.
     """
     split = sequences.groupby("subject")["fold"].nunique()
     if (split > 1).any():
-        raise RoomError(f"subject {split.index[split > 1][0]} is in more than one fold; run dvc repro ingest")
+        raise UserError(f"subject {split.index[split > 1][0]} is in more than one fold; run dvc repro ingest")
     twice = predictions.duplicated(["method", "set", "sequence"])
     if twice.any():
         method, recording, name = predictions.loc[twice, ["method", "set", "sequence"]].iloc[0]
-        raise RoomError(f"{name} ({recording}) is predicted more than once by {method}; {STALE}")
+        raise UserError(f"{name} ({recording}) is predicted more than once by {method}; {STALE}")
     known = predictions.merge(sequences, "left", "sequence", suffixes=("", "_known"))
     for column in ("subject", "emotion", "fold"):
         wrong = known[column] != known[f"{column}_known"]
         if wrong.any():
-            raise RoomError(f"{known.loc[wrong, 'sequence'].iloc[0]} is predicted with another {column}; {STALE}")
+            raise UserError(f"{known.loc[wrong, 'sequence'].iloc[0]} is predicted with another {column}; {STALE}")
 
 
 def sizes(lmf: pd.DataFrame) -> pd.DataFrame:
     """The sizes frame of every sequence that has both recordings, from the LMF table."""
     twice = lmf.duplicated(["sequence", "set"])
     if twice.any():
-        raise RoomError(f"{lmf.loc[twice, 'sequence'].iloc[0]} is twice in the LMF table; run dvc repro featurize")
+        raise UserError(f"{lmf.loc[twice, 'sequence'].iloc[0]} is twice in the LMF table; run dvc repro featurize")
     return _wide(lmf, ["fold"], "sfem")
 
 
@@ -57,10 +57,10 @@ def answers(predictions: pd.DataFrame, sfem: pd.DataFrame) -> dict[str, pd.DataF
     }
     for method in (DTAGN, LMF_FER):
         if method not in tables:
-            raise RoomError(f"results/predictions: holds no predictions of {method}; run dvc repro train")
+            raise UserError(f"results/predictions: holds no predictions of {method}; run dvc repro")
     complete = sfem.index.intersection(tables[DTAGN].index).intersection(tables[LMF_FER].index)
     if complete.empty:
-        raise RoomError(
+        raise UserError(
             "no sequence has an SFEM and predictions of both methods for its general and its micro recording;"
             " data/interim/rejected_*.parquet gives the reasons"
         )
@@ -71,7 +71,7 @@ def thresholds(sfem: pd.DataFrame) -> dict[int, float]:
     """Each fold's gate in 1/px, fitted on the sequences of all *other* folds' subjects."""
     training = {int(fold): sfem[sfem["fold"] != fold] for fold in sorted(sfem["fold"].unique())}
     if any(table.empty for table in training.values()):
-        raise RoomError("all subjects are in one fold, so nobody is left to train on; use a data set of two or more")
+        raise UserError("all subjects are in one fold, so nobody is left to train on; use a data set of two or more")
     return {fold: gate.threshold(table[GENERAL], table[MICRO]) for fold, table in training.items()}
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-DTAGN, LMF_FER, JOINT = "DTAGN", "LMF-FER", "Joint framework"
-METHODS = (DTAGN, LMF_FER, JOINT)
+from stages.tables.methods import DTAGN, JOINT, LMF_FER
+from stages.tables.schema import GENERAL, MICRO
+
 MIXED = "mixed"
-SETS = ("general", "micro", MIXED)
+SETS = (GENERAL, MICRO, MIXED)
 TOTAL = 327
 """Labelled sequences of CK+, all of which the poster tests on."""
 
@@ -26,15 +27,15 @@ class Cell(NamedTuple):
 
 
 TABLE: dict[tuple[str, str], Cell] = {
-    (DTAGN, "general"): Cell(93.88, 307),
-    (DTAGN, "micro"): Cell(43.34, 142),
-    (DTAGN, "mixed"): Cell(70.94, 232),
-    (LMF_FER, "general"): Cell(92.66, 303),
-    (LMF_FER, "micro"): Cell(77.98, 255),
-    (LMF_FER, "mixed"): Cell(87.46, 286),
-    (JOINT, "mixed"): Cell(88.69, 290),
+    (DTAGN, GENERAL): Cell(93.88, 307),
+    (DTAGN, MICRO): Cell(43.34, 142),
+    (DTAGN, MIXED): Cell(70.94, 232),
+    (LMF_FER, GENERAL): Cell(92.66, 303),
+    (LMF_FER, MICRO): Cell(77.98, 255),
+    (LMF_FER, MIXED): Cell(87.46, 286),
+    (JOINT, MIXED): Cell(88.69, 290),
 }
 """The joint framework's general and micro cells are 'N/A' on the poster."""
 
-FOLDS = (33, 39, 40, 35, 30, 37, 29, 29, 33, 22)
-"""Sequences in each of the ten subject-independent folds of CK+ under DTAGN's rule: rank of the subject's ID mod 10."""
+FOLDS = {"ckplus": (33, 39, 40, 35, 30, 37, 29, 29, 33, 22)}
+"""By data set: sequences in each of the ten folds of DTAGN's rule, the rank of the subject's ID modulo 10."""

@@ -1,7 +1,7 @@
-"""What is said about the answers: the poster's table with its intervals, and the tests between methods.
+"""What the answers amount to: the poster's table with its intervals, and the tests between methods.
 
-``tables`` is always the methods' answers frames (see pool.py); ``lots`` a data frame of ``mixed.lots`` indexed by
-sequence; ``share`` the probability that a sequence of the mixed set is the micro one. Accuracies are shares in [0, 1].
+``methods`` is always every method's answers frame (see pool.py); ``draws`` a frame of ``mixed.draws``; ``share`` the
+probability that a sequence of the mixed set is the micro one. Accuracies are shares in [0, 1].
 """
 
 from __future__ import annotations
@@ -10,72 +10,68 @@ import numpy as np
 import pandas as pd
 
 from stages.evaluate import pool, poster, statistics
-from stages.evaluate.poster import DTAGN, JOINT, LMF_FER, MIXED
+from stages.evaluate.poster import MIXED
+from stages.tables.methods import DTAGN, JOINT, LMF_FER
 from stages.tables.schema import GENERAL, MICRO
 
-Answers = dict[str, pd.DataFrame]
+Methods = dict[str, pd.DataFrame]
 
 
-def said(answers: pd.DataFrame, lots: pd.DataFrame, share: float) -> dict[str, np.ndarray]:
+def by_set(answers: pd.DataFrame, draws: pd.DataFrame, share: float) -> dict[str, np.ndarray]:
     """A method's predictions (n,) of each of the three sets; of the mixed one, its first draw."""
     general, micro = answers[GENERAL].to_numpy(), answers[MICRO].to_numpy()
-    return {GENERAL: general, MICRO: micro, MIXED: np.where(lots.loc[answers.index, 0] < share, micro, general)}
+    return {GENERAL: general, MICRO: micro, MIXED: np.where(draws.loc[answers.index, 0] < share, micro, general)}
 
 
-def spread(answers: pd.DataFrame, lots: pd.DataFrame, share: float) -> tuple[float, float]:
+def spread(answers: pd.DataFrame, draws: pd.DataFrame, share: float) -> tuple[float, float]:
     """Mean and standard deviation of a method's accuracy over all mixed draws."""
     general, micro = ((answers[recording] == answers["emotion"]).to_numpy()[:, None] for recording in pool.RECORDINGS)
-    accuracy = np.where(lots.loc[answers.index].to_numpy() < share, micro, general).mean(axis=0)
+    accuracy = np.where(draws.loc[answers.index].to_numpy() < share, micro, general).mean(axis=0)
     return float(accuracy.mean()), float(accuracy.std())
 
 
-def scores(tables: Answers, lots: pd.DataFrame, share: float) -> dict[tuple[str, str], statistics.Score]:
+def scores(methods: Methods, draws: pd.DataFrame, share: float) -> dict[tuple[str, str], statistics.Score]:
     """Every method's score on every set, by (method, set)."""
     return {
         (method, name): statistics.score(answers["emotion"].to_numpy(), predicted)
-        for method, answers in tables.items()
-        for name, predicted in said(answers, lots, share).items()
+        for method, answers in methods.items()
+        for name, predicted in by_set(answers, draws, share).items()
     }
 
 
-def tidy(tables: Answers, lots: pd.DataFrame, share: float) -> pd.DataFrame:
+def tidy(methods: Methods, draws: pd.DataFrame, share: float) -> pd.DataFrame:
     """One row per method and set. In a mixed row ``mean`` and ``sd`` are of all draws, the rest is the first draw's."""
     rows = []
-    for (method, name), score in scores(tables, lots, share).items():
-        mean, sd = spread(tables[method], lots, share) if name == MIXED else (score.accuracy, 0.0)
-        numbers = {column: value for column, value in score._asdict().items() if column != "recall"}
+    for (method, name), score in scores(methods, draws, share).items():
+        mean, sd = spread(methods[method], draws, share) if name == MIXED else (score.accuracy, 0.0)
+        numbers = {key: value for key, value in score._asdict().items() if key not in ("metrics", "recall")}
         cell = poster.TABLE.get((method, name))
-        rows.append(
-            {"method": method, "set": name, **numbers, "mean": mean, "sd": sd}
-            | {
-                "poster_accuracy": cell.percent / 100 if cell else None,
-                "poster_correct": cell.correct if cell else None,
-            }
-        )
+        printed = {"poster_accuracy": cell and cell.percent / 100, "poster_correct": cell and cell.correct}
+        rows.append({"method": method, "set": name, **numbers, **score.metrics, "mean": mean, "sd": sd, **printed})
     return pd.DataFrame(rows).astype({"poster_accuracy": "Float64", "poster_correct": "Int64"})
 
 
-def comparisons(tables: Answers, lots: pd.DataFrame, share: float) -> list[dict[str, str | int | float]]:
+def comparisons(methods: Methods, draws: pd.DataFrame, share: float) -> list[dict[str, str | int | float]]:
     """McNemar's exact test of every method against DTAGN, and of the joint framework against LMF-FER, a set each."""
-    pairs = [(method, DTAGN) for method in tables if method != DTAGN] + [(JOINT, LMF_FER)]
+    pairs = [(method, DTAGN) for method in methods if method != DTAGN] + [(JOINT, LMF_FER)]
     rows: list[dict[str, str | int | float]] = []
     for first, second in pairs:
-        both = tables[first].index.intersection(tables[second].index)
-        emotion = tables[first].loc[both, "emotion"].to_numpy()
-        sides = [said(tables[method].loc[both], lots, share) for method in (first, second)]
+        both = methods[first].index.intersection(methods[second].index)
+        emotion = methods[first].loc[both, "emotion"].to_numpy()
+        sides = [by_set(methods[method].loc[both], draws, share) for method in (first, second)]
         for name in sides[0]:
             result = statistics.compare(*(side[name] == emotion for side in sides))
             rows.append({"first": first, "second": second, "set": name, "total": len(both), **result._asdict()})
     return rows
 
 
-def ceilings(tables: Answers) -> Answers:
+def ceilings(methods: Methods) -> Methods:
     """Two gates that know too much, to show what the real one could gain at most.
 
     The first knows which recording it is given (general to DTAGN, micro to LMF-FER); the second knows the answer, so
     that it errs only where both methods do.
     """
-    large, small = tables[DTAGN], tables[LMF_FER]
+    large, small = methods[DTAGN], methods[LMF_FER]
     best = {name: large[name].where(large[name] == large["emotion"], small[name]) for name in pool.RECORDINGS}
     return {
         "gate that knows the recording": large.assign(micro=small[MICRO]),

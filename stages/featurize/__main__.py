@@ -7,55 +7,55 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.featurize.sequence import Options, features
-from stages.tables import images, parquet, room, schema
+from stages.featurize.params import Featurize
+from stages.featurize.sequence import features
+from stages.tables import images, parallel, params, parquet, schema, stage
+from stages.tables.errors import UserError
 
 IN, OUT = Path("data/interim"), Path("data/features")
 COLUMNS = ["sequence", "subject", "emotion", "fold", "crop_x", "crop_y"]
 IMAGES = {schema.GENERAL: IN / "frames.parquet", schema.MICRO: IN / "micro.parquet"}
 
 
-def featurize(row: dict[str, Any], options: Options) -> Any:
+def featurize(row: dict[str, Any], settings: Featurize, frames: int) -> Any:
     """Both tables' row for one sequence, numbered ``points`` among those of landmarks and ``images`` of the frames."""
     kind = row["set"]
     landmarks = parquet.read_sequence(IN / "landmarks.parquet", schema.LANDMARKS, row["points"])
     pngs = parquet.read_sequence(IMAGES[kind], schema.FRAMES, row["images"])["png"]
-    frames = images.decode(pngs, f"{IMAGES[kind]}: {row['sequence']}")
+    crops = images.decode(pngs, f"{IMAGES[kind]}: {row['sequence']}")
     points = np.stack([np.stack(list(landmarks[axis])) for axis in ("x", "y")], axis=-1)
-    return features(row, kind, frames, points, options)
+    return features(row, kind, crops, points, settings, frames)
 
 
 def plan() -> pd.DataFrame:
     """A line for each sequence of landmarks, in their order: what ``featurize`` needs to know of it.
 
-    Raises RoomError when the tables are not of one run.
+    Raises UserError when the tables are not of one run.
     """
     sequences = parquet.read(IN / "sequences.parquet", schema.SEQUENCES, COLUMNS)
     stored = pd.concat(
         parquet.keys(path, schema.FRAMES).reset_index(names="images").assign(set=kind) for kind, path in IMAGES.items()
     )
-    found = parquet.keys(IN / "landmarks.parquet", schema.LANDMARKS).reset_index(names="points")
-    work = found.merge(stored, on=["sequence", "set"]).merge(sequences, on="sequence")
-    if len(work) < len(found):
-        raise room.RoomError(
-            f"{IN}: its tables are not of one run; run the stages that write them: dvc repro featurize"
-        )
+    landmarks = parquet.keys(IN / "landmarks.parquet", schema.LANDMARKS).reset_index(names="points")
+    work = landmarks.merge(stored, on=["sequence", "set"]).merge(sequences, on="sequence")
+    if len(work) < len(landmarks):
+        raise UserError(f"{IN}: its tables are not of one run; run the stages that write them: dvc repro featurize")
     return work
 
 
 def main() -> None:
-    options = Options(frames=int(room.params("protocol")["frames"]), **room.params("featurize"))
+    function = partial(featurize, settings=params.read(Featurize), frames=params.line("protocol.frames", int))
     work = plan()
     with (
         parquet.Writer(OUT / "lmf.parquet", schema.LMF) as lmf,
         parquet.Writer(OUT / "dtagn.parquet", schema.DTAGN) as dtagn,
     ):
-        rows = room.each(partial(featurize, options=options), parquet.records(work), "featurize", total=len(work))
-        for maps_row, dtagn_row in rows:
+        for maps_row, dtagn_row in parallel.each(function, parquet.records(work), "featurize", total=len(work)):
             lmf.write([maps_row])
             dtagn.write([dtagn_row])
-    room.say("featurize", f"{len(work)} sequences of landmarks -> {lmf.rows} rows of LMF maps, {dtagn.rows} of DTAGN")
+    counts = f"{lmf.rows} rows of LMF maps, {dtagn.rows} of DTAGN"
+    stage.summary("featurize", f"{len(work)} sequences of landmarks -> {counts}")
 
 
 if __name__ == "__main__":
-    room.run(main, __doc__)
+    stage.run(main, __doc__)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
+from stages.tables.points import LEFT_EYE, RIGHT_EYE
+
 EYES_APART, EYES_DOWN = 0.46, 0.36
 """Where the eye centres come to lie in the aligned face, in shares of its side (not in the paper)."""
 

@@ -20,8 +20,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-JAW, NOSE = (0, 16), (27, 33)
-"""End points of SFEM's two lengths: jaw width p(1)-p(17) and nose length p(28)-p(34), counted from 0."""
+from stages.tables.points import JAW_WIDTH, NOSE_LENGTH
 
 
 def resample(points: np.ndarray, frames: int) -> np.ndarray:
@@ -59,7 +58,7 @@ def sfem(change: np.ndarray, points: np.ndarray) -> float:
     is not in the poster. Raises ValueError when either length is zero.
     """
     first = points[0].astype(np.float64)
-    area = float(np.prod([np.linalg.norm(first[a] - first[b]) for a, b in (JAW, NOSE)]))
+    area = float(np.prod([np.linalg.norm(first[a] - first[b]) for a, b in (JAW_WIDTH, NOSE_LENGTH)]))
     if area == 0:
         raise ValueError("the jaw or the nose has no length")
     return float(np.abs(change).sum(axis=(1, 2)).mean() / area)

@@ -18,5 +18,5 @@ emotion, frames = megc.emotion, megc.frames
 
 
 def sequences(root: Path) -> list[megc.Clip]:
-    """Every clip that is coded or has a folder. Raises RoomError when ``root`` lacks the spreadsheet or the frames."""
+    """Every clip that is coded or has a folder. Raises UserError when ``root`` lacks the spreadsheet or the frames."""
     return megc.coded(root, "CASME2-coding-*.xlsx", IMAGES, "sub{:02}")

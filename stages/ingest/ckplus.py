@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.ingest import sequence as base
-from stages.ingest.sequence import Unusable, folders, visible, whole
-from stages.tables.room import RoomError
+from stages.ingest.sequence import archive, folders, visible, whole
+from stages.tables.errors import Unusable, UserError
 from stages.tables.schema import EMOTIONS
 
 IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
@@ -39,29 +39,26 @@ class Sequence(base.Sequence):
 def sequences(root: Path) -> list[Sequence]:
     """Every sequence folder below ``root``, by subject and session.
 
-    Raises RoomError when ``root`` is missing, is the 48 x 48 copy, or holds no sequence.
+    Raises UserError when ``root`` is missing, is the 48 x 48 copy, or holds no sequence.
     """
-    if not root.is_dir():
-        raise RoomError(f"{root}: no such folder; set dataset.root in params.yaml to the folder of your CK+ copy")
-    images = next((root / name for name in IMAGES if (root / name).is_dir()), None)
-    if images is None:
-        if any((root / name).is_dir() for name in EMOTIONS.values()):
-            raise RoomError(
-                f"{root}: this is the 'CK+48' copy, 48 x 48 pixel peak frames by emotion: it has no onset frames, so"
-                " no motion can be measured; ask the University of Pittsburgh for the original CK+"
-            )
-        raise RoomError(f"{root}: holds no folder {IMAGES[0]}/; set dataset.root to the folder that contains it")
-    labels = next((root / name for name in LABELS if (root / name).is_dir()), None)
-    if labels is None:
-        raise RoomError(f"{root}: holds no folder {LABELS[0]}/; unpack CK+'s emotion labels beside {images.name}/")
-    found = [
+    try:
+        images = archive(root, IMAGES, "set dataset.root to the folder that contains it")
+    except UserError:
+        if not any((root / name).is_dir() for name in EMOTIONS.values()):
+            raise
+        raise UserError(
+            f"{root}: this is the 'CK+48' copy, 48 x 48 pixel peak frames by emotion: it has no onset frames, so"
+            " no motion can be measured; ask the University of Pittsburgh for the original CK+"
+        ) from None
+    labels = archive(root, LABELS, f"unpack CK+'s emotion labels beside {images.name}/")
+    recorded = [
         Sequence(subject.name, session.name, session, labels / subject.name / session.name)
         for subject in folders(images)
         for session in folders(subject)
     ]
-    if not found:
-        raise RoomError(f"{images}: holds no sequence folders such as S005/001/; unpack CK+'s images there")
-    return found
+    if not recorded:
+        raise UserError(f"{images}: holds no sequence folders such as S005/001/; unpack CK+'s images there")
+    return recorded
 
 
 def emotion(sequence: Sequence) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -13,8 +13,11 @@ import numpy as np
 from PIL import Image
 
 from stages.ingest import png
-from stages.ingest.sequence import Unusable
+from stages.ingest.params import Ingest
+from stages.ingest.sequence import Sequence
 from stages.tables import images
+from stages.tables.box import Box
+from stages.tables.errors import Unusable
 
 SMALLEST = 120
 """Frames with a shorter side than this cannot hold a face of the size that landmarks need, px."""
@@ -24,16 +27,6 @@ HEAVIEST = 100_000_000
 """A larger file holds no such frame, bytes."""
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 """What a file's name says that it is; any other is PNG."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in native pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 def read_grey(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -49,11 +42,11 @@ def read_grey(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
             png.check(content, LARGEST)
         with Image.open(BytesIO(content), formats=(kind,)) as image:  # reads the header only
             if size is not None and image.size != size:
-                found, first = (f"{side[0]} x {side[1]}" for side in (image.size, size))
-                raise Unusable("frame", f"{file}: is {found} pixels, its first frame {first}; frames must match")
+                own, first = (f"{side[0]} x {side[1]}" for side in (image.size, size))
+                raise Unusable("frame", f"{file}: is {own} pixels, its first frame {first}; frames must match")
             if min(image.size) < SMALLEST or max(image.size) > LARGEST:
-                found = f"{image.width} x {image.height}"
-                raise Unusable("frame", f"{file}: is {found} pixels; from {SMALLEST} to {LARGEST} a side can be used")
+                own = f"{image.width} x {image.height}"
+                raise Unusable("frame", f"{file}: is {own} pixels; from {SMALLEST} to {LARGEST} a side can be used")
             if image.mode not in ("L", "RGB", "RGBA", "P", "LA"):
                 raise Unusable("frame", f"{file}: pixel format {image.mode} is not 8-bit grey or RGB; convert it")
             return np.asarray(image.convert("L"))
@@ -68,12 +61,12 @@ def find_face(frame: np.ndarray, upsample: int, where: Path) -> Box:
     A second detection counts as another person only when it is at least half as wide: smaller ones are clutter.
     Raises Unusable when there is no face, or more than one.
     """
-    found = sorted(_detector()(frame, upsample), key=lambda box: box.width(), reverse=True)
-    if not found:
+    boxes = sorted(_detector()(frame, upsample), key=lambda box: box.width(), reverse=True)
+    if not boxes:
         raise Unusable("no face", f"{where}: no frontal face found; remove the sequence or raise ingest.upsample")
-    if len(found) > 1 and found[1].width() * 2 >= found[0].width():
-        raise Unusable("two faces", f"{where}: {len(found)} faces found; crop the frames to one person")
-    face = found[0]
+    face = boxes[0]
+    if len(boxes) > 1 and boxes[1].width() * 2 >= face.width():
+        raise Unusable("two faces", f"{where}: {len(boxes)} faces found; crop the frames to one person")
     return Box(face.left(), face.top(), face.width(), face.height())
 
 
@@ -85,7 +78,17 @@ def crop_box(box: Box, margin: float, width: int, height: int) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def face_crops(files: list[Path], margin: float, upsample: int) -> tuple[dict[str, Any], list[bytes]]:
+def crops_or_reason(
+    sequence: Sequence, files: Callable[[Sequence], list[Path]], options: Ingest
+) -> tuple[dict[str, Any], list[bytes]] | Unusable:
+    """``face_crops`` of a sequence whose frames ``files`` lists, or the reason why it cannot be used."""
+    try:
+        return face_crops(files(sequence), options)
+    except Unusable as why:
+        return why
+
+
+def face_crops(files: list[Path], options: Ingest) -> tuple[dict[str, Any], list[bytes]]:
     """One sequence's geometry (the SEQUENCES columns image_*, box_* and crop_*) and its crops as PNG bytes.
 
     The face is found once, in the first frame, so that the detector's own jitter never moves the crop.
@@ -93,15 +96,15 @@ def face_crops(files: list[Path], margin: float, upsample: int) -> tuple[dict[st
     """
     first = read_grey(files[0])
     height, width = first.shape
-    box = find_face(first, upsample, files[0])
-    crop = crop_box(box, margin, width, height)
+    box = find_face(first, options.upsample, files[0])
+    crop = crop_box(box, options.margin, width, height)
     pngs = []
     for file in files:
         frame = first if file == files[0] else read_grey(file, (width, height))
         pngs.append(images.encode(frame[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]))
     geometry = {"image_width": width, "image_height": height}
     for name, rectangle in (("box", box), ("crop", crop)):
-        geometry |= {f"{name}_{key}": value for key, value in vars(rectangle).items()}
+        geometry |= {f"{name}_{key}": value for key, value in rectangle._asdict().items()}
     return geometry, pngs
 
 

@@ -18,17 +18,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
-
 from stages.ingest import sequence as base
-from stages.ingest.sequence import Unusable, visible, whole
-from stages.tables.datasets import MEGC
-from stages.tables.room import RoomError
+from stages.ingest.sequence import archive, visible, whole
+from stages.tables.errors import Unusable, UserError
+
+CLASSES = {1: "negative", 2: "positive", 3: "surprise"}
+"""The challenge's three classes, and their codes here."""
 
 LIST = "combined_3class_gt.csv"
 NEGATIVE = ("negative", "anger", "contempt", "disgust", "fear", "repression", "sadness")
 WORDS = dict.fromkeys(NEGATIVE, "negative") | {"positive": "positive", "happiness": "positive", "surprise": "surprise"}
-CODES = {name: code for code, name in MEGC.items()}
+CODES = {name: code for code, name in CLASSES.items()}
 PICTURES = (".jpg", ".jpeg", ".bmp", ".png")
 LARGEST, LONGEST = 20_000_000, 10_000
 """A spreadsheet of more bytes, unpacked, or of more lines is no list of clips."""
@@ -46,8 +46,8 @@ class Clip(base.Sequence):
 def emotion(clip: Clip) -> int:
     """1 negative, 2 positive, 3 surprise. Raises Unusable, code 'unlabelled', for what is none of the three."""
     if clip.label.lower() not in WORDS:
-        said = f"its emotion is {clip.label[:40]!r}" if clip.label else "no list names it"
-        raise Unusable("unlabelled", f"{clip.folder}: {said}; only {', '.join(CODES)} enter the protocol")
+        reason = f"its emotion is {clip.label[:40]!r}" if clip.label else "no list names it"
+        raise Unusable("unlabelled", f"{clip.folder}: {reason}; only {', '.join(CODES)} enter the protocol")
     return CODES[WORDS[clip.label.lower()]]
 
 
@@ -75,12 +75,12 @@ def pictures(folder: Path) -> dict[int, Path]:
         raise Unusable("frames", f"{folder}: no such folder; restore it from the data set's archive")
     numbered: dict[int, Path] = {}
     for file in sorted(visible(folder)):
-        found = re.search(r"([0-9]{1,9})$", file.stem)
-        if file.suffix.lower() not in PICTURES or found is None:
+        number = re.search(r"([0-9]{1,9})$", file.stem)
+        if file.suffix.lower() not in PICTURES or number is None:
             continue
-        if int(found[1]) in numbered:
-            raise Unusable("frames", f"{file}: frame {int(found[1])} is there twice; keep one")
-        numbered[int(found[1])] = file
+        if int(number[1]) in numbered:
+            raise Unusable("frames", f"{file}: frame {int(number[1])} is there twice; keep one")
+        numbered[int(number[1])] = file
     return numbered
 
 
@@ -88,21 +88,17 @@ def coded(root: Path, pattern: str, images: tuple[str, ...], subject: str) -> li
     """The clips that a spreadsheet codes, and every further folder of clips, which has no label.
 
     ``pattern`` finds the spreadsheet in ``root``, ``images`` are the names that the folder of frames may have, and
-    ``subject`` formats a subject's number as in its folder's name. Raises RoomError when either is missing or strange.
+    ``subject`` formats a subject's number as in its folder's name. Raises UserError when either is missing or strange.
     """
-    if not root.is_dir():
-        raise RoomError(f"{root}: no such folder; set dataset.root in params.yaml to the folder of your copy")
+    tree = archive(root, images, "unpack the data set's frames there")
     sheet = max(root.glob(pattern), default=None)
     if sheet is None:
-        raise RoomError(f"{root}: holds no {pattern}; put the data set's spreadsheet of codes there")
-    tree = next((root / name for name in images if (root / name).is_dir()), None)
-    if tree is None:
-        raise RoomError(f"{root}: holds no folder {images[0]}/; unpack the data set's frames there")
+        raise UserError(f"{root}: holds no {pattern}; put the data set's spreadsheet of codes there")
     clips = {}
     for line, row in rows(sheet):
         number, session = _whole_number(row["subject"]), str(row["filename"] or "").strip()
         if number is None or not session or Path(session).name != session:
-            raise RoomError(f"{sheet}, line {line}: names no subject and clip; take the data set's own spreadsheet")
+            raise UserError(f"{sheet}, line {line}: names no subject and clip; take the data set's own spreadsheet")
         folder = tree / subject.format(number) / session
         clips[folder] = Clip(subject.format(number), session, folder, str(row["estimatedemotion"] or "").strip(),
                              row["onsetframe"], row["apexframe"])  # fmt: skip
@@ -114,8 +110,10 @@ def coded(root: Path, pattern: str, images: tuple[str, ...], subject: str) -> li
 def rows(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The lines below the one that names the columns: line number, and cells by column name in small letters.
 
-    Raises RoomError when it is no spreadsheet, or lacks a column.
+    Raises UserError when it is no spreadsheet, or lacks a column.
     """
+    from openpyxl import load_workbook  # takes a third of a second, and only two data sets need it
+
     wanted = {"subject", "filename", "onsetframe", "apexframe", "estimatedemotion"}
     try:
         if not sheet.is_file():
@@ -128,7 +126,7 @@ def rows(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if len(lines) > LONGEST:
             raise ValueError(f"it has more than {LONGEST} lines")
     except Exception as error:  # whatever the parts of a damaged file make openpyxl raise
-        raise RoomError(
+        raise UserError(
             f"{sheet}: not a readable .xlsx file ({_first_line(error)}); take the data set's own one"
         ) from None
     heads: list[str] = []
@@ -139,24 +137,24 @@ def rows(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         elif any(cell not in (None, "") for cell in line):
             yield number, dict(zip(heads, line, strict=False))
     if not heads:
-        raise RoomError(f"{sheet}: no line names the columns {', '.join(sorted(wanted))}; take the data set's own one")
+        raise UserError(f"{sheet}: no line names the columns {', '.join(sorted(wanted))}; take the data set's own one")
 
 
 def listed(root: Path, clips: list[Clip]) -> list[Clip]:
     """The clips with the labels of the challenge's list, where it lies in ``root``; without any that is not on it.
 
     Its lines are data set, subject, clip, and class: 0 negative, 1 positive, 2 surprise.
-    Raises RoomError when it is not such a file.
+    Raises UserError when it is not such a file.
     """
     file = root / LIST
     if not file.is_file():
         return clips
-    names = dict(enumerate(MEGC.values()))
+    names = dict(enumerate(CLASSES.values()))
     try:
         with file.open(encoding="utf-8", newline="") as text:
             labels = {_key(line[2]): names[int(line[3])] for line in csv.reader(text) if line}
     except (OSError, ValueError, KeyError, IndexError, csv.Error):
-        raise RoomError(f"{file}: its lines are not data set, subject, clip, class 0 to 2; take MEGC's own") from None
+        raise UserError(f"{file}: its lines are not data set, subject, clip, class 0 to 2; take MEGC's own") from None
     return [replace(clip, label=labels.get(_key(clip.session), "")) for clip in clips]
 
 

@@ -51,9 +51,9 @@ def check(content: bytes, largest: int) -> tuple[int, int]:
         columns, rows = -(-(width - x) // across), -(-(height - y) // down)
         wanted += rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
     try:
-        found = len(zlib.decompressobj().decompress(b"".join(data), wanted + 1))
+        held = len(zlib.decompressobj().decompress(b"".join(data), wanted + 1))
     except zlib.error:
         raise ValueError("its pixels are damaged") from None
-    if found != wanted:
-        raise ValueError("pixels are missing" if found < wanted else "it holds more than its pixels")
+    if held != wanted:
+        raise ValueError("pixels are missing" if held < wanted else "it holds more than its pixels")
     return width, height

@@ -17,5 +17,5 @@ emotion, frames = megc.emotion, megc.frames
 
 
 def sequences(root: Path) -> list[megc.Clip]:
-    """Every clip that is coded or has a folder. Raises RoomError when ``root`` lacks the spreadsheet or the frames."""
+    """Every clip that is coded or has a folder. Raises UserError when ``root`` lacks the spreadsheet or the frames."""
     return megc.coded(root, "SAMM_Micro_FACS_Codes*.xlsx", IMAGES, "{:03}")

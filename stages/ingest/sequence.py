@@ -1,34 +1,13 @@
-"""What every data set gives: its sequences, and a reason for each that cannot be used. And how its folders are read.
-
-A data set is an entry in tables/datasets.py and the file of the same name here, with three functions (see ckplus.py,
-the plainest):
-
-    sequences(root) -> [Sequence, ...]   every recorded sequence; RoomError when the tree is not that data set's
-    emotion(sequence) -> int             its code in that entry; Unusable when it has none
-    frames(sequence) -> [Path, ...]      its frames in order, neutral first, apex last; Unusable when they are not whole
-"""
+"""A recorded sequence, and how the folders and files of any data set are read. See datasets.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from stages.tables.room import RoomError
-
-
-class Unusable(Exception):
-    """Why one sequence cannot be used: ``code`` to count by, and a sentence."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(code, reason)  # both, so that it can travel between processes
-        self.code = code
-
-    def __str__(self) -> str:
-        return str(self.args[1])
+from stages.tables.errors import Unusable, UserError
 
 
 @dataclass(frozen=True)
@@ -44,9 +23,17 @@ class Sequence:
         return printable(f"{self.subject}/{self.session}")
 
 
-def reader(dataset: str) -> Any:
-    """The module that reads a data set: the one of its name, which must be in tables/datasets.py."""
-    return import_module(f"stages.ingest.{dataset}")
+def archive(root: Path, names: tuple[str, ...], advice: str) -> Path:
+    """The folder of a data set's archive in ``root``: the first of ``names`` that is there.
+
+    Raises UserError when ``root`` is missing, and, with ``advice``, when it holds none of them.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; set dataset.root in params.yaml to the folder of your copy")
+    for name in names:
+        if (root / name).is_dir():
+            return root / name
+    raise UserError(f"{root}: holds no folder {names[0]}/; {advice}")
 
 
 def whole(numbered: dict[int, Path], where: Path) -> list[Path]:
@@ -74,7 +61,7 @@ def visible(folder: Path) -> Iterator[Path]:
     try:
         return (entry for entry in list(folder.iterdir()) if not entry.name.startswith("."))
     except OSError as error:
-        raise RoomError(f"{folder}: cannot be read ({error.strerror}); give yourself the right to") from None
+        raise UserError(f"{folder}: cannot be read ({error.strerror}); give yourself the right to") from None
 
 
 def printable(name: str) -> str:

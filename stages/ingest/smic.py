@@ -11,31 +11,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from stages.ingest import megc
-from stages.ingest.sequence import folders, whole
-from stages.tables.datasets import MEGC
-from stages.tables.room import RoomError
+from stages.ingest.sequence import archive, folders, whole
+from stages.tables.errors import UserError
 
-IMAGES = ("SMIC_all_raw/SMIC_all_raw/HS", "SMIC_all_raw/HS", "SMIC_all_cropped/HS", "HS")
+IMAGES = ("SMIC_all_raw/HS", "SMIC_all_raw/SMIC_all_raw/HS", "SMIC_all_cropped/HS", "HS")
 emotion = megc.emotion
 
 
 def sequences(root: Path) -> list[megc.Clip]:
-    """Every clip of every subject. Raises RoomError when ``root`` is missing or holds none."""
-    if not root.is_dir():
-        raise RoomError(f"{root}: no such folder; set dataset.root in params.yaml to the folder of your copy")
-    tree = next((root / name for name in IMAGES if (root / name).is_dir()), None)
-    if tree is None:
-        raise RoomError(f"{root}: holds no folder {IMAGES[1]}/; unpack SMIC's frames there")
-    found = [
+    """Every clip of every subject. Raises UserError when ``root`` is missing or holds none."""
+    tree = archive(root, IMAGES, "unpack SMIC's frames there")
+    clips = [
         megc.Clip(subject.name, clip.name, clip, label)
         for subject in folders(tree)
-        for label in MEGC.values()
+        for label in megc.CLASSES.values()
         if (subject / "micro" / label).is_dir()
         for clip in folders(subject / "micro" / label)
     ]
-    if not found:
-        raise RoomError(f"{tree}: holds no clips such as s1/micro/negative/s1_ne_01/; unpack SMIC's frames there")
-    return megc.listed(root, found)
+    if not clips:
+        raise UserError(f"{tree}: holds no clips such as s1/micro/negative/s1_ne_01/; unpack SMIC's frames there")
+    return megc.listed(root, clips)
 
 
 def frames(clip: megc.Clip) -> list[Path]:

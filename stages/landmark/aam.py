@@ -1,7 +1,7 @@
 """An active appearance model, fitted here (Cootes, Edwards and Taylor, PAMI 2001).
 
 Shape is a mean plus a few modes; appearance is the face's texture, warped to the mean shape, as a mean plus modes.
-Texture is the gradient, normalised so that light counts little (Cootes and Taylor, CVPR 2001). A face is found by
+Texture is the gradient, normalised so that light counts little (Cootes and Taylor, CVPR 2001). A face is fitted by
 Gauss-Newton steps on the shape alone: what the appearance modes can explain is projected out of the difference
 (Matthews and Baker, IJCV 2004), with the Jacobian of the image itself, which unknown people need. Own code, because
 the one maintained-once package (menpofit) needs patching to run on today's numpy and stores its models as pickles.
@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay
 
-from stages.landmark.landmarker import Box
 from stages.landmark.patches import sample
-from stages.tables.schema import POINTS
+from stages.tables.box import Box
+from stages.tables.points import POINTS
 
 RESOLUTIONS = ((20, 20), (40, 40), (70, 80))
 """From coarse to fine: width of the face box in the model's own frame, px, and number of appearance modes."""
@@ -56,8 +56,8 @@ class AAM:
         """68 points of one uint8 frame (height, width), float32 (68, 2) in its px."""
         points = None
         for level in self.levels:
-            scale = level.width / box[2]
-            centre = np.array(box[:2]) + np.array(box[2:]) / 2 + level.offset * box[2]
+            scale = level.width / box.width
+            centre = np.array(box[:2]) + np.array(box[2:]) / 2 + level.offset * box.width
             start = level.mean if points is None else (points - centre) * scale
             field = _gradient(frame, scale * np.eye(2), centre, level.width)
             points = _search(level, field, start) / scale + centre

@@ -19,16 +19,15 @@ CELL = 4
 MARGIN = 16
 """How far beyond the points the grid reaches, px."""
 OUTLIER = 2.0
-"""Grey levels from which a difference counts as something else than motion, in part."""
+"""Grey levels from which a difference counts less and less as motion."""
 LIGHT = 61
 """Side of the square within which a common change of the grey levels is light, px."""
 CREASE = 2.0
-"""Changes of the motion, in root mean squares of the whole face, from which skin counts as folded or parted, in part.
-"""
+"""Changes of the motion from which skin counts less and less as one piece, in root mean squares of the whole face."""
 ROUNDS, SWEEPS = 3, 20
 """Gauss-Newton steps, and sweeps of successive over-relaxation in each; more change nothing of note."""
 OVER = 1.85
-"""How far a sweep moves a cell, in ways to where its equations and neighbours want it."""
+"""How far a sweep moves a cell, as a multiple of its way to where its equations and neighbours want it."""
 
 
 class Field:
@@ -178,7 +177,7 @@ def _relax(
     for _ in range(SWEEPS):
         for row in range(rows):
             for column in range(columns):
-                ties, across, down = _tied(0.0, 0.0, 0.0, 1e-9, grid[row, column])  # alone in the dark it stays
+                ties, across, down = _tied(0.0, 0.0, 0.0, 1e-9, grid[row, column])  # alone, it stays
                 if column + 1 < columns:
                     ties, across, down = _tied(ties, across, down, tie[row, column], grid[row, column + 1])
                 if row + 1 < rows:

@@ -6,12 +6,11 @@ The motion since frame 1 never drifts, but fails where the skin comes to look di
 face (``field``) knows it best while it is small, and a patch of its own is more and more free to correct it.
 Every frame also has a detection of its own, too coarse for motion, but it holds long sequences in place. Each
 measurement comes with its error, so that least squares leaves small expressions to frame 1 and large ones to the
-chain and the detections. Ours: the poster does not say how its landmarks were found.
+chain and the detections. Ours: the poster does not say how its landmarks were made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -19,9 +18,10 @@ import numpy as np
 
 from stages.landmark.field import Field
 from stages.landmark.fusion import Evidence
-from stages.landmark.landmarker import CARRIED, DETECTED, Box, Detector, Landmarks
+from stages.landmark.landmarker import CARRIED, DETECTED, Detector, Landmarks
 from stages.landmark.patches import Image, align, lay, relight, sample
-from stages.tables.schema import POINTS
+from stages.tables.box import Box
+from stages.tables.points import POINTS
 
 DOUBT, TRUSTED = 0.05, 0.02
 """Shortest moves that the alignments with the frame before and with frame 1 are left free to make, px."""
@@ -32,30 +32,24 @@ LEAST = 0.2
 
 
 class Carried:
-    """Frame 1 by detection, every other frame by motion: the default landmarker.
+    """Frame 1 by detection with ``detect``, every other frame by motion: the default landmarker.
 
-    ``smooth`` is the standard deviation of the Gaussian on the flow, ``patch`` that of a patch's window and
-    ``detection`` the expected error of one point that ``detect`` finds, all in px; ``stiffness`` is the field's.
+    ``settings`` are the lines of params.yaml's section landmark (params.py, which needs the names in methods.py first).
     """
 
-    def __init__(self, detect: Detector, smooth: float, stiffness: float, patch: float, detection: float) -> None:
-        self.detect, self.smooth, self.stiffness, self.patch = detect, smooth, stiffness, patch
-        self.detection = detection
+    def __init__(self, detect: Detector, settings: Any) -> None:
+        self.detect, self.settings = detect, settings
         self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
-    @classmethod
-    def chosen(cls, detect: Detector, landmark: Mapping[str, Any]) -> Carried:
-        """With the values of ``params.yaml: landmark``, among which others may be."""
-        return cls(detect, **{name: landmark[name] for name in ("smooth", "stiffness", "patch", "detection")})
-
     def __call__(self, frames: np.ndarray, box: Box) -> Landmarks:
+        detection_error = self.settings.detection_error
         start = self.detect(frames[0], box)
         evidence = Evidence(len(frames), POINTS)
-        evidence.position(0, start, self.detection)
-        patches, weights = lay(start, self.patch)
+        evidence.position(0, start, detection_error)
+        patches, weights = lay(start, self.settings.patch_sigma)
         first = previous = Image(frames[0])
         centres = (weights[:, None] * patches).sum(axis=1)
-        since_first = Field(first, start, self.stiffness)
+        since_first = Field(first, start, self.settings.stiffness)
         moved, variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)  # since frame 1
         for number, frame in enumerate(frames[1:], 1):
             image = Image(relight(frame, like=frames[0]))
@@ -74,16 +68,16 @@ class Carried:
             gain = variance / (variance + error**2)
             moved, variance = moved + gain[:, None] * (whole + more - moved), variance * (1 - gain)
 
-            found = self.detect(frame, _shift(box, moved))
-            off = np.linalg.norm(found - start - moved, axis=1) / self.detection
-            evidence.position(number, found, self.detection * np.sqrt(np.maximum(1, off / 3)))  # Huber
+            detected = self.detect(frame, _shift(box, moved))
+            off = np.linalg.norm(detected - start - moved, axis=1) / detection_error
+            evidence.position(number, detected, detection_error * np.sqrt(np.maximum(1, off / 3)))  # Huber
             previous = image
         points, error = evidence.solve()
         jitter = np.concatenate([error[:1], error]) / 2  # of a motion's length -> of one coordinate in one frame
         return Landmarks(points.astype(np.float32), [DETECTED] + [CARRIED] * (len(frames) - 1), jitter)
 
     def _flow(self, first: Image, second: Image) -> np.ndarray:
-        return cv2.GaussianBlur(self.dis.calc(first.grey, second.grey, None), (0, 0), self.smooth)
+        return cv2.GaussianBlur(self.dis.calc(first.grey, second.grey, None), (0, 0), self.settings.flow_smoothing)
 
 
 def _free(motion: np.ndarray, least: float, small: float = 0.0) -> np.ndarray:
@@ -94,4 +88,4 @@ def _free(motion: np.ndarray, least: float, small: float = 0.0) -> np.ndarray:
 def _shift(box: Box, moved: np.ndarray) -> Box:
     """The face box, moved as far as the points have on average."""
     x, y = moved.mean(axis=0)
-    return box[0] + x, box[1] + y, box[2], box[3]
+    return box._replace(x=box.x + x, y=box.y + y)

@@ -7,14 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
-Box = tuple[float, float, float, float]
-"""Left, top, width and height of the face in the crop, px."""
+from stages.tables.box import Box
 
 INNER_LIP = {60: 48, 61: 50, 62: 51, 63: 52, 64: 54, 65: 56, 66: 57, 67: 58}
 """Each point of the inner lip contour and the point of the outer one across the lip from it (iBUG, from 0)."""
 
 DETECTED, CARRIED, GIVEN, FALLBACK = "detected", "carried", "given", "fallback"
-"""How a frame's points were found; a fallback shows no face that could be used, and its neighbours stand in."""
+"""Where a frame's points come from; a fallback shows no face that could be used, and its neighbours stand in."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,6 @@ class Landmarks:
     points: np.ndarray
     status: list[str]
     jitter: np.ndarray
-
-
-class Unusable(Exception):
-    """A sequence that no landmarks can be given for: ``code`` to count by, ``reason`` to read."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code, self.reason = code, reason
 
 
 class Detector(Protocol):
@@ -44,7 +35,7 @@ class Landmarker(Protocol):
     """Finds 68 landmarks in every frame of a sequence.
 
     ``frames`` is uint8 (frames, height, width), ``box`` the face's box in the first: one for the whole sequence,
-    because a box found anew in every frame would move the points with it.
+    because a box detected anew in every frame would move the points with it.
     """
 
     def __call__(self, frames: np.ndarray, box: Box) -> Landmarks: ...

@@ -73,9 +73,9 @@ def align(
     tight = 1 / prior**2
     for _ in range(3):
         at = here + move[:, None]
-        found = sample(second.blurred, at)
-        found = found - (weights * found).sum(axis=1, keepdims=True)
-        error = found - target
+        grey = sample(second.blurred, at)
+        grey = grey - (weights * grey).sum(axis=1, keepdims=True)
+        error = grey - target
         robust = np.minimum(1, 3 * NOISE / np.maximum(np.abs(error), NOISE))  # Huber
         weight = weights * robust * EFFECTIVE / NOISE**2
         across, down = (slopes[0] + sample(second.across, at)) / 2, (slopes[1] + sample(second.down, at)) / 2

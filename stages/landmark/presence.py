@@ -8,7 +8,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from stages.landmark.landmarker import FALLBACK, Box, Landmarks, Unusable
+from stages.landmark.landmarker import FALLBACK, Landmarks
+from stages.tables.box import Box
+from stages.tables.errors import Unusable
 
 ALIKE = 0.5
 """Correlation of the face box with frame 1, or with the last frame seen, below which a frame is lost. Strong
@@ -19,17 +21,17 @@ TOO_MANY = 1 / 3
 
 def seen(frames: np.ndarray, box: Box) -> np.ndarray:
     """Which frames show the face of the first: bool (frames,). ``frames`` is uint8 (frames, height, width)."""
-    left, top, right, bottom = (round(v) for v in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
+    left, top, right, bottom = (round(v) for v in (box.x, box.y, box.x + box.width, box.y + box.height))
     faces = frames[:, max(top, 0) : bottom, max(left, 0) : right]
     small = np.stack([cv2.resize(face, (24, 24), interpolation=cv2.INTER_AREA).astype(float).ravel() for face in faces])
     small -= small.mean(axis=1, keepdims=True)
     small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 24)  # a spread of one grey level: nothing
-    found = np.ones(len(frames), bool)
+    alike = np.ones(len(frames), bool)
     last = small[0]
     for number, face in enumerate(small):
-        found[number] = max(face @ small[0], face @ last) >= ALIKE
-        last = face if found[number] else last
-    return found
+        alike[number] = max(face @ small[0], face @ last) >= ALIKE
+        last = face if alike[number] else last
+    return alike
 
 
 def with_gaps(find: Callable[[np.ndarray, Box], Landmarks], frames: np.ndarray, box: Box) -> Landmarks:

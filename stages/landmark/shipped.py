@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.landmark.landmarker import Unusable
-from stages.tables.schema import POINTS
+from stages.tables.errors import Unusable
+from stages.tables.points import POINTS
 
 
 def read(root: Path, sequence: str, frames: int) -> np.ndarray:

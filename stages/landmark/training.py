@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from stages.landmark import aam, shipped
-from stages.landmark.landmarker import Box, Unusable
 from stages.tables import images, parquet
-from stages.tables.room import RoomError
+from stages.tables.box import Box
+from stages.tables.errors import Unusable, UserError
 from stages.tables.schema import FRAMES
 
 SEQUENCES = 200
@@ -22,7 +22,7 @@ def model(fold: int, sequences: pd.DataFrame, path: Path, root: Path) -> aam.AAM
 
     ``path`` holds the frames of ``sequences`` and ``root``/Landmarks their points.
 
-    Raises RoomError when too few other people have points to learn from.
+    Raises UserError when too few other people have points to learn from.
     """
     number = parquet.index(path, FRAMES)
     others = sequences[(sequences["fold"] != fold) & sequences["sequence"].isin(list(number))]
@@ -30,18 +30,18 @@ def model(fold: int, sequences: pd.DataFrame, path: Path, root: Path) -> aam.AAM
     frames: list[np.ndarray] = []
     points: list[np.ndarray] = []
     boxes: list[Box] = []
-    for about in chosen.itertuples():
-        name, corner = str(about.sequence), np.array([about.crop_x, about.crop_y], np.float32)
+    for row in chosen.itertuples():
+        name, corner = str(row.sequence), np.array([row.crop_x, row.crop_y], np.float32)
         try:
-            given = shipped.read(root, name, int(about.frames)) - corner
+            given = shipped.read(root, name, int(row.frames)) - corner
         except Unusable:
             continue
         crops = parquet.read_sequence(path, FRAMES, number[name])["png"].iloc[[0, len(given) // 2, -1]]
         frames.extend(images.decode(crops, f"{path}: {name}"))
         points += [given[0], given[len(given) // 2], given[-1]]
-        boxes += [(about.box_x - corner[0], about.box_y - corner[1], about.box_width, about.box_height)] * 3
+        boxes += [Box(row.box_x - corner[0], row.box_y - corner[1], row.box_width, row.box_height)] * 3
     if len(frames) < 15:
-        raise RoomError(
+        raise UserError(
             f"{root}/Landmarks: has points for {len(frames) // 3} sequences outside fold {fold}, an active appearance"
             " model needs 5; restore the folder or set landmark.method to dlib-flow in params.yaml"
         )

@@ -1,4 +1,4 @@
-"""What is said about each figure: its title, what it shows for those who cannot see it, and how to read it."""
+"""The words beside each figure: its title, what it shows for those who cannot see it, and how to read it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CAPTIONS = {
         "png",
         "How to read a map",
         "Left, the landmarks of a face with their way from the first to the last frame; right, a map of 68 by 68"
-        " entries with the groups jaw, brows, nose, eyes and mouth marked on both edges.",
+        " entries with the groups jaw, brows, nose, eyes and lips marked on both edges.",
         "Left: 68 landmarks and their way through a whole sequence. Right: the map of one step of it. Orange: the pair"
         " moves apart; violet: it comes closer; white: it keeps its distance.",
     ),

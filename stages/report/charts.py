@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,12 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from stages.report.style import COLOURS, MARKERS, RECORDINGS, WIDTH
-from stages.tables.datasets import MEGC
-from stages.tables.schema import EMOTIONS
+from stages.report.style import BLUE, COLOURS, MARKERS, MIXED, RECORDINGS, SETS, WIDTH
+from stages.tables.methods import DTAGN, JOINT, LMF_FER, METHODS
 
-METHODS = tuple(COLOURS)
-SETS = ("general", "micro", "mixed")
 SIZE = "SFEM, 1/px (logarithmic)"
 
 
@@ -29,13 +28,13 @@ def table(tidy: pd.DataFrame) -> Figure:
             colour, marker = COLOURS[method], MARKERS[method]
             bar = 100 * np.array([[row["accuracy"] - row["wilson_low"]], [row["wilson_high"] - row["accuracy"]]])
             axes.errorbar(100 * row["accuracy"], y, xerr=bar, fmt=marker, color=colour, capsize=3, clip_on=False)
-            if name == "mixed":
+            if name == MIXED:
                 axes.plot(100 * row["mean"], y, "|", color="black", markersize=13, markeredgewidth=1.4)
             if not np.isnan(row["poster_accuracy"]):
                 axes.plot(100 * row["poster_accuracy"], y, "D", color="black", markerfacecolor="none", markersize=8)
-            share = row["mean"] if name == "mixed" else row["accuracy"]
+            share = row["mean"] if name == MIXED else row["accuracy"]
             axes.text(101.5, y, f"{100 * share:.1f}%", va="center", ha="left")
-    axes.set_yticks([4 * s + m for s in range(3) for m in range(3)], METHODS * 3)
+    axes.set_yticks([4 * s + m for s in range(len(SETS)) for m in range(len(METHODS))], METHODS * len(SETS))
     for s, name in enumerate(SETS):
         axes.text(-0.29, 4 * s + 1, name, transform=axes.get_yaxis_transform(), rotation=90, va="center", weight="bold")
         axes.axhline(4 * s - 1, color="#999999", linewidth=0.6) if s else None
@@ -50,10 +49,13 @@ def table(tidy: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion(pairs: pd.DataFrame) -> Figure:
-    """A matrix per method and recording: counts in the cells, the share of the actual emotion as shade."""
+def confusion(pairs: pd.DataFrame, emotions: Iterable[str]) -> Figure:
+    """A matrix per method and recording: counts in the cells, the share of the actual emotion as shade.
+
+    ``emotions`` names the data set's, in the order of rows and columns; those that occur nowhere are left out.
+    """
     occurring = set(pairs.drop(columns="sequence").to_numpy().ravel())
-    emotions = [name for name in dict.fromkeys([*MEGC.values(), *EMOTIONS.values()]) if name in occurring]
+    emotions = [name for name in emotions if name in occurring]
     figure = Figure((WIDTH, 9.2))
     grid = figure.subplots(len(METHODS), 2, sharex=True, sharey=True)
     for m, method in enumerate(METHODS):
@@ -94,7 +96,7 @@ def gate(sfem: pd.DataFrame, curve: pd.DataFrame, thresholds: list[float]) -> Fi
     above.set(ylabel="sequences", xscale="log")
     above.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    limit, mean, colour = curve["threshold"], 100 * curve["mean"], COLOURS["Joint framework"]
+    limit, mean, colour = curve["threshold"], 100 * curve["mean"], COLOURS[JOINT]
     below.fill_between(limit, 100 * curve["low"], 100 * curve["high"], color=colour, alpha=0.25, linewidth=0)
     below.plot(limit, mean, color=colour)
     below.set(xlabel=SIZE, ylabel="joint framework,\nmixed accuracy, %")
@@ -102,8 +104,8 @@ def gate(sfem: pd.DataFrame, curve: pd.DataFrame, thresholds: list[float]) -> Fi
         axes.axvspan(min(thresholds), max(thresholds), color="black", alpha=0.35, linewidth=0)
         axes.axvline(float(np.median(thresholds)), color="black", linestyle="--", linewidth=1.2)
     above.text(float(np.median(thresholds)), 1.01, "gate", transform=above.get_xaxis_transform(), ha="center")
-    below.text(0.01, 0.04, "all to DTAGN", transform=below.transAxes)
-    below.text(0.99, 0.04, "all to LMF-FER", transform=below.transAxes, ha="right")
+    below.text(0.01, 0.04, f"all to {DTAGN}", transform=below.transAxes)
+    below.text(0.99, 0.04, f"all to {LMF_FER}", transform=below.transAxes, ha="right")
     _plain(below)
     return figure
 
@@ -146,19 +148,19 @@ def share(curve: pd.DataFrame, drawn: float) -> Figure:
 
 def learning(history: pd.DataFrame) -> Figure:
     """The training loss of each network: mean of the folds, lowest and highest fold."""
-    parts = list(dict.fromkeys(history["part"]))
-    columns = min(2, len(parts))
-    lines = -(-len(parts) // columns)
+    networks = list(dict.fromkeys(history["network"]))
+    columns = min(2, len(networks))
+    lines = -(-len(networks) // columns)
     figure = Figure((WIDTH, 0.4 + 2.0 * lines))
     grid = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
-    for axes, part in zip(grid, parts, strict=False):
-        losses = history[history["part"] == part].groupby("epoch")["loss"].agg(["mean", "min", "max"])
-        axes.fill_between(losses.index, losses["min"], losses["max"], color="#0072B2", alpha=0.2, linewidth=0)
-        axes.plot(losses.index, losses["mean"], color="#0072B2")
-        axes.set(title=part, xlabel="epoch", ylabel="training loss")
+    for axes, network in zip(grid, networks, strict=False):
+        losses = history[history["network"] == network].groupby("epoch")["loss"].agg(["mean", "min", "max"])
+        axes.fill_between(losses.index, losses["min"], losses["max"], color=BLUE, alpha=0.2, linewidth=0)
+        axes.plot(losses.index, losses["mean"], color=BLUE)
+        axes.set(title=network, xlabel="epoch", ylabel="training loss")
     grid[0].set_ylim(0, None)  # of all, once all have drawn
     for axes in grid[1::columns]:
         axes.set_ylabel("")
-    for axes in grid[len(parts) :]:
+    for axes in grid[len(networks) :]:
         axes.remove()
     return figure

@@ -13,7 +13,7 @@ def draw(run: Run) -> dict[str, Figure]:
     thresholds = list(run.statistics["gate"]["thresholds"].values())
     return {
         "table": charts.table(run.table),
-        "confusion": charts.confusion(run.curves["confusion"]),
+        "confusion": charts.confusion(run.curves["confusion"], run.statistics["dataset"]["classes"]),
         "gate": charts.gate(run.curves["sfem"], run.curves["threshold"], thresholds),
         "share": charts.share(run.curves["share"], run.statistics["mixed"]["micro_share"]),
         "size": charts.size(run.curves["size"]),

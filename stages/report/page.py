@@ -1,25 +1,28 @@
-"""The page: everything that is said in words and tables, rendered by page.html."""
+"""The page: words, tables and pictures, rendered by page.html."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from stages.report.captions import Caption
-from stages.report.charts import METHODS, SETS
 from stages.report.run import Run
+from stages.report.style import SETS
 from stages.report.times import rows as times
+from stages.tables import params
+from stages.tables.errors import UserError
+from stages.tables.methods import METHODS
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as it is embedded: what is said about it, and its bytes in the format that the caption names."""
+    """A figure as it is embedded: its caption, and its bytes in the format that the caption names."""
 
     caption: Caption
     data: bytes
@@ -31,30 +34,35 @@ class Picture:
 
 
 def render(run: Run, pictures: Mapping[str, Picture], machine: Mapping[str, str], versions: Mapping[str, str]) -> str:
-    """The page as HTML, with all styles and pictures inside."""
-    folder = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-                         trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    folder.filters |= {"percent": percent, "p": probability, "points": points, "duration": duration}
+    """The page as HTML, with all styles and pictures inside. Raises UserError when the run lacks what it shows."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
+                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {"percent": percent, "number": format, "p": probability}
+    environment.filters |= {"points": points, "duration": duration}
     rows = run.table.astype(object).where(run.table.notna(), None).to_dict("records")
-    everybody = list(dict.fromkeys(run.table["method"]))
-    return folder.get_template("page.html").render(
-        cells={(row["method"], row["set"]): row for row in rows},
-        methods=METHODS,
-        more=[method for method in everybody if method not in METHODS],
-        all=everybody,
-        sets=SETS,
-        statistics=run.statistics,
-        data=run.statistics["dataset"],
-        rejected=run.rejected.to_dict("records"),
-        landmarks=tracking(run.landmarks).to_dict("records"),
-        values=run.params,
-        params=flat(run.params),
-        machine=machine,
-        versions=versions,
-        times=times(run.stages, run.times),
-        measured=run.measured,
-        pictures=pictures,
-    )
+    methods = list(dict.fromkeys(run.table["method"]))
+    shown = {
+        "cells": {(row["method"], row["set"]): row for row in rows},
+        "methods": METHODS,
+        "more": [method for method in methods if method not in METHODS],
+        "all": methods,
+        "sets": SETS,
+        "statistics": run.statistics,
+        "data": run.statistics["dataset"],
+        "rejected": run.rejected.to_dict("records"),
+        "landmarks": tracking(run.landmarks).to_dict("records"),
+        "values": run.params,
+        "params": settings(run.params),
+        "machine": machine,
+        "versions": versions,
+        "times": times(run.stages, run.times),
+        "benchmarks": run.benchmarks,
+        "pictures": pictures,
+    }
+    try:
+        return environment.get_template("page.html").render(shown)
+    except UndefinedError as error:
+        raise UserError(f"params.yaml or results/: {error.message}, which the page shows; run dvc repro") from None
 
 
 def tracking(landmarks: pd.DataFrame) -> pd.DataFrame:
@@ -87,15 +95,9 @@ def probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def flat(section: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def settings(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Nested parameters as (dotted name, value) pairs."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in section.items():
-        if isinstance(value, Mapping):
-            pairs += flat(value, f"{prefix}{name}.")
-        else:
-            text = (
-                ", ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
-            )
-            pairs.append((prefix + name, text))
-    return pairs
+    return [
+        (name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in params.flat(values).items()
+    ]

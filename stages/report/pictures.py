@@ -9,14 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from stages.report.style import WIDTH
+from stages.report.style import ORANGE, RECORDINGS, WIDTH
+from stages.tables.points import CHIN, GROUPS, JAW
 from stages.tables.schema import GENERAL, MICRO
 
-RECORDINGS = (GENERAL, MICRO)
-GROUPS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
-"""The landmarks' groups in iBUG order, from 0."""
-CHIN = 8
-ABREAST = 4
+COLUMNS = 4
+"""Pairs of maps side by side."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +39,17 @@ def reading(example: Example) -> Figure:
     left, right = figure.subplots(1, 2)
     maps, points = example.maps[GENERAL], example.landmarks[GENERAL]
     _face(left, None, points[0], points[-1])
-    for name, (start, end) in GROUPS.items():
-        group = points[-1, start:end]
-        if name == "jaw":
-            left.annotate(name, group[CHIN], (0, -5), textcoords="offset points", ha="center", va="top")
+    for name, group in GROUPS.items():
+        own = points[-1, group]
+        if group == JAW:
+            left.annotate(name, points[-1, CHIN], (0, -5), textcoords="offset points", ha="center", va="top")
         else:
-            left.annotate(name, group[group[:, 0].argmax()], (4, 0), textcoords="offset points", va="center")
+            left.annotate(name, own[own[:, 0].argmax()], (4, 0), textcoords="offset points", va="center")
     image = _map(right, maps[len(maps) // 2])
-    for start, _ in list(GROUPS.values())[1:]:
-        right.axhline(start - 0.5, color="black", linewidth=0.6)
-        right.axvline(start - 0.5, color="black", linewidth=0.6)
-    middles = [(start + end - 1) / 2 for start, end in GROUPS.values()]
+    for group in list(GROUPS.values())[1:]:
+        right.axhline(group.start - 0.5, color="black", linewidth=0.6)
+        right.axvline(group.start - 0.5, color="black", linewidth=0.6)
+    middles = [(group.start + group.stop - 1) / 2 for group in GROUPS.values()]
     right.set_xticks(middles, GROUPS, rotation=45, ha="right", rotation_mode="anchor")
     right.set_yticks(middles, GROUPS)
     right.tick_params(length=0)
@@ -73,20 +71,20 @@ def sequence(example: Example) -> Figure:
 
 
 def _pairs(columns: list[tuple[str, dict[str, np.ndarray]]]) -> Figure:
-    """Titled pairs of a general and a micro map, one above the other, four pairs abreast."""
-    bands = -(-len(columns) // ABREAST)
+    """Titled pairs of a general and a micro map, one above the other, four pairs side by side."""
+    bands = -(-len(columns) // COLUMNS)
     figure = Figure((WIDTH, 2.9 * bands))
-    grid = figure.subplots(2 * bands, ABREAST, squeeze=False)
+    grid = figure.subplots(2 * bands, COLUMNS, squeeze=False)
     for position, (title, maps) in enumerate(columns):
-        band, column = divmod(position, ABREAST)
+        band, column = divmod(position, COLUMNS)
         for row, name in enumerate(RECORDINGS):
             axes = grid[2 * band + row, column]
             image = _map(axes, maps[name])
             if column == 0:
                 axes.set_ylabel(name)
         grid[2 * band, column].set_title(title)
-    for empty in range(len(columns), bands * ABREAST):
-        band, column = divmod(empty, ABREAST)
+    for empty in range(len(columns), bands * COLUMNS):
+        band, column = divmod(empty, COLUMNS)
         for axes in grid[2 * band : 2 * band + 2, column]:
             axes.axis("off")
     _legend(figure, image, grid.ravel().tolist())
@@ -97,13 +95,13 @@ def faces(examples: list[Example]) -> Figure:
     """First frame, end of the micro recording (frame 3) and last frame, with how far each landmark has moved."""
     figure = Figure((WIDTH, 2.5 * len(examples)))
     for row, example in zip(figure.subplots(len(examples), 3, squeeze=False), examples, strict=True):
-        general, micro = example.landmarks["general"], example.landmarks["micro"]
+        general, micro = example.landmarks[GENERAL], example.landmarks[MICRO]
         shown = [(general[0], general[0], 0), (micro[0], micro[-1], 2), (general[0], general[-1], len(general) - 1)]
         for axes, (start, end, frame) in zip(row, shown, strict=True):
             _face(axes, example.faces[frame] if example.faces else None, start, end)
         row[0].set_title("first frame\n")
-        row[1].set_title(f"micro, to frame 3\nSFEM {example.sfem['micro']:.3f}")
-        row[2].set_title(f"general, to frame {len(general)}\nSFEM {example.sfem['general']:.3f}")
+        row[1].set_title(f"micro, to frame 3\nSFEM {example.sfem[MICRO]:.3f}")
+        row[2].set_title(f"general, to frame {len(general)}\nSFEM {example.sfem[GENERAL]:.3f}")
         row[0].set_ylabel(example.emotion)
     return figure
 
@@ -115,7 +113,7 @@ def _face(axes: Axes, face: np.ndarray | None, start: np.ndarray, end: np.ndarra
         axes.set_aspect("equal")
         axes.yaxis.set_inverted(True)
     axes.plot(*np.stack([start, end]).transpose(2, 0, 1), color="#777777" if face is None else "#F0E442", linewidth=1)
-    axes.plot(*end.T, "o", color="#D55E00", markersize=1.6)
+    axes.plot(*end.T, "o", color=ORANGE, markersize=1.6)
     _bare(axes)
 
 

@@ -1,17 +1,16 @@
-"""DVC's graph of stages as a figure: what is declared in dvc.yaml, not what somebody remembers of it."""
+"""DVC's graph of stages as a figure."""
 
 from __future__ import annotations
 
 import textwrap
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 import networkx as nx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from stages.report.style import WIDTH
+from stages.report.style import BLUE, WIDTH
 
 BOX = (0.3, 0.68)
 """Largest width of a box as a share of the figure's, and its height in layers."""
@@ -22,34 +21,30 @@ LANES = (0.8, 0.98)
 GREY = "#777777"
 
 
-class Stage(NamedTuple):
-    """A stage of DVC's: the addresses of those it depends on, and the paths it writes."""
+def collapse(stages: nx.DiGraph) -> nx.DiGraph:
+    """DVC's graph (stages/tables/pipeline.py) with one node for all folds of a model.
 
-    needs: list[str]
-    outs: list[str]
-
-
-def collapse(stages: dict[str, Stage]) -> nx.DiGraph:
-    """The graph with one node for all folds of a model, edges in the direction in which data flow.
-
-    ``stages`` maps addresses, for example ``train@lmf-0``, to stages. A node's ``count`` is the number of stages that
-    it stands for, its ``outs`` the names of what they write.
+    Edges keep the direction in which data flow. A node's ``count`` is the number of stages that it stands for, its
+    ``outs`` the names of what they write.
     """
     graph = nx.DiGraph()
-    for address, stage in sorted(stages.items()):
-        name, folds = family(address)
-        graph.add_node(name, count=graph.nodes[name]["count"] + 1 if name in graph else 1)
-        paths = [PurePosixPath(out) for out in stage.outs]
-        graph.nodes[name]["outs"] = list(dict.fromkeys(path.parent.name if folds else path.stem for path in paths))
-    for address, stage in stages.items():
-        graph.add_edges_from((family(below)[0], family(address)[0]) for below in stage.needs)
+    for address, outs in sorted(stages.nodes(data="outs")):
+        shown = name(address)
+        graph.add_node(shown, count=graph.nodes[shown]["count"] + 1 if shown in graph else 1)
+        graph.nodes[shown]["outs"] = list(dict.fromkeys(map(_short, outs)))
+    graph.add_edges_from((name(start), name(end)) for start, end in stages.edges)
     return graph
 
 
-def family(address: str) -> tuple[str, bool]:
-    """The name without pipeline file and fold, and whether it has folds: ``train@lmf-0`` is one of ``train lmf``."""
-    name, _, item = address.rpartition(":")[2].partition("@")
-    return f"{name} {item.rpartition('-')[0]}".strip(), bool(item)
+def _short(out: str) -> str:
+    """The name of a table, or of what lies in results/, where a folder stands for all of its files."""
+    parts = PurePosixPath(out).parts
+    return PurePosixPath(parts[1] if parts[0] == "results" else parts[-1]).stem
+
+
+def name(address: str) -> str:
+    """A stage's name without pipeline file and fold: ``train-lmf@0`` is one of ``train-lmf``."""
+    return address.rpartition(":")[2].partition("@")[0]
 
 
 def draw(graph: nx.DiGraph) -> Figure:
@@ -57,9 +52,9 @@ def draw(graph: nx.DiGraph) -> Figure:
     layers = [sorted(layer) for layer in nx.topological_generations(graph)]
     width = min(BOX[0], (LANES[0] - GAP) / max(map(len, layers)) - GAP)
     place = {
-        name: ((LANES[0] - GAP) / 2 + (i - (len(layer) - 1) / 2) * (width + GAP), -float(depth))
+        node: ((LANES[0] - GAP) / 2 + (i - (len(layer) - 1) / 2) * (width + GAP), -float(depth))
         for depth, layer in enumerate(layers)
-        for i, name in enumerate(layer)
+        for i, node in enumerate(layer)
     }
     figure = Figure((WIDTH, 0.8 * len(layers)))
     axes = figure.subplots()
@@ -70,7 +65,7 @@ def draw(graph: nx.DiGraph) -> Figure:
         ends = (x0, y0 - BOX[1] / 2), (x1, y1 + BOX[1] / 2)
         axes.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=9, shrinkA=0, shrinkB=0, zorder=1))
     further = sorted(set(graph.edges) - direct)
-    sources = sorted({start for start, _ in further}, key=lambda name: (place[name][1], name))
+    sources = sorted({start for start, _ in further}, key=lambda node: (place[node][1], node))
     for number, source in enumerate(sources):  # one line down from each source, the farthest up outermost
         lane, shift = (
             LANES[0] + (LANES[1] - LANES[0]) * number / max(len(sources) - 1, 1),
@@ -83,14 +78,14 @@ def draw(graph: nx.DiGraph) -> Figure:
             ends = (lane, y + shift), (x + width / 2, y + shift)
             axes.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=7, color=GREY, linewidth=0.8,
                                            shrinkA=0, shrinkB=0, zorder=0))  # fmt: skip
-    for name, (x, y) in place.items():
-        _box(axes, x, y, width, name, **graph.nodes[name])
+    for node, (x, y) in place.items():
+        _box(axes, x, y, width, node, **graph.nodes[node])
     return figure
 
 
-def _box(axes: Axes, x: float, y: float, width: float, name: str, count: int, outs: list[str]) -> None:
+def _box(axes: Axes, x: float, y: float, width: float, title: str, count: int, outs: list[str]) -> None:
     height = BOX[1]
     corner = (x - width / 2, y - height / 2)
-    axes.add_patch(FancyBboxPatch(corner, width, height, "square,pad=0", facecolor="#e8f1f8", edgecolor="#0072B2"))
-    axes.text(x, y + 0.14, f"{name} (x {count})" if count > 1 else name, ha="center", va="center", weight="bold")
+    axes.add_patch(FancyBboxPatch(corner, width, height, "square,pad=0", facecolor="#e8f1f8", edgecolor=BLUE))
+    axes.text(x, y + 0.14, f"{title} (x {count})" if count > 1 else title, ha="center", va="center", weight="bold")
     axes.text(x, y - 0.14, textwrap.fill(", ".join(outs), int(113 * width)), ha="center", va="center", fontsize=7)

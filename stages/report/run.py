@@ -10,35 +10,36 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pandas as pd
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 
 from stages.report import benchmarks, examples
 from stages.report.benchmarks import Benchmark
 from stages.report.captions import CAPTIONS
-from stages.report.pictures import RECORDINGS, Example
-from stages.report.pipeline import Stage
+from stages.report.pictures import Example
+from stages.report.style import RECORDINGS
 from stages.report.times import Time
-from stages.tables import images, parquet, room
-from stages.tables.datasets import DATASETS
-from stages.tables.schema import FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
+from stages.tables import images, params, parquet, pipeline
+from stages.tables.errors import UserError
+from stages.tables.points import POINTS
+from stages.tables.schema import CLASSES, FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
+from stages.tables.stage import time_file
 
 INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
-SECTIONS = ("dataset", "protocol", "simulate", "ingest", "synthesize", "landmark", "featurize", "train", "evaluate")
-SETTING_ASIDE = ("ingest", "synthesize", "landmark")
+REJECTING = ("ingest", "synthesize", "landmark")
+"""The stages that may set sequences aside."""
 BENCHMARKS = Path("benchmarks")
 MEASURED = ("landmarks", "interpolation")
-"""Benchmarks that the page shows: measured before this run and committed with the code, not part of it."""
+"""Benchmarks that the page shows: measured on simulated people before this run, and committed with the code."""
 LOSSES = {"step": "int64", "loss": "float64"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """``table``, ``statistics`` and ``curves`` are evaluate's files; ``losses`` has part, epoch and loss of all folds.
+    """What the stages before have written.
 
+    ``table``, ``statistics`` and ``curves`` are evaluate's files; ``losses`` has network, epoch and loss of all folds;
     ``landmarks`` holds set, status and jitter of every frame; ``typical`` is an example of each emotion, ``spread``
-    are examples of a small, a median and a large expression. ``times`` are by DVC's addresses, as ``stages`` are;
-    ``measured`` and ``drawn`` are the benchmarks' words and figures, of those that are there.
+    are examples of a small, a median and a large expression. ``stages`` is DVC's graph, ``times`` are by its addresses;
+    ``benchmarks`` and ``benchmark_figures`` are those that are there, and none where the data are not simulated.
     """
 
     params: dict[str, dict[str, Any]]
@@ -50,89 +51,70 @@ class Run:
     landmarks: pd.DataFrame
     typical: list[Example]
     spread: list[Example]
-    stages: dict[str, Stage]
+    stages: nx.DiGraph
     times: dict[str, Time]
-    measured: dict[str, Benchmark]
-    drawn: dict[str, bytes]
+    benchmarks: dict[str, Benchmark]
+    benchmark_figures: dict[str, bytes]
 
 
 def read() -> Run:
-    """Reads the run in the current folder. Raises RoomError when a stage before has not run."""
-    dataset, stages = room.params("dataset")["name"], _stages()
-    simulated, emotions = dataset == "simulated", DATASETS[dataset].emotions
+    """Reads the run in the current folder. Raises UserError when a stage before has not run."""
+    stages = pipeline.graph()
     curves = {file.stem: pd.read_csv(file) for file in sorted(_made("plots").glob("*.csv"))}
-    sequences, sfem = parquet.read(INTERIM / "sequences.parquet", SEQUENCES), curves["sfem"]
-    typical, spread, rows = examples.typical(sfem, sequences), examples.spread(sfem), sequences.set_index("sequence")
+    classes, sequences = (parquet.read(INTERIM / f"{table.name}.parquet", table) for table in (CLASSES, SEQUENCES))
+    simulated, labels = classes["dataset"][0] == "simulated", classes.set_index("emotion")["label"]
+    typical, spread = examples.typical(curves["sfem"], sequences), examples.spread(curves["sfem"])
+    rows = sequences.assign(label=sequences["emotion"].map(labels)).set_index("sequence")
     # A real person's face may be published only with that person's consent, which no table knows: none is read.
-    shown = {name: _example(name, rows.loc[name], emotions, simulated) for name in dict.fromkeys(typical + spread)}
+    shown = {name: _example(name, rows.loc[name], simulated) for name in dict.fromkeys(typical + spread)}
+    hidden = {"machine"} if simulated else {"machine", "simulate"}
+    figures = {name: BENCHMARKS / f"{name}.{CAPTIONS[name].kind}" for name in MEASURED if simulated}
+    texts = {name: BENCHMARKS / f"{name}.md" for name in figures}
+    times = {stage: time_file(stage) for stage in stages}
     return Run(
-        params={section: room.params(section) for section in SECTIONS if simulated or section != "simulate"},
+        params={name: section for name, section in params.values().items() if name not in hidden},
         statistics=json.loads(_made("statistics.json").read_text()),
         table=pd.read_csv(_made("table.csv")),
         curves=curves,
         losses=_losses(),
-        rejected=pd.concat(parquet.read(INTERIM / f"rejected_{stage}.parquet", REJECTED) for stage in SETTING_ASIDE),
+        rejected=pd.concat(parquet.read(INTERIM / f"rejected_{name}.parquet", REJECTED) for name in REJECTING),
         landmarks=parquet.read(INTERIM / "landmarks.parquet", LANDMARKS, ["set", "status", "jitter"]),
         typical=[shown[name] for name in typical],
         spread=[shown[name] for name in spread],
         stages=stages,
-        times={stage: Time(**json.loads(room.time_file(stage).read_text()))
-               for stage in stages if room.time_file(stage).is_file()},
-        measured={name: benchmarks.parse((BENCHMARKS / f"{name}.md").read_text())
-                  for name in MEASURED if (BENCHMARKS / f"{name}.md").is_file()},
-        drawn={name: _figure(name).read_bytes() for name in MEASURED if _figure(name).is_file()},
-    )  # fmt: skip
-
-
-def _figure(name: str) -> Path:
-    return BENCHMARKS / f"{name}.{CAPTIONS[name].kind}"
+        times={name: Time(**json.loads(file.read_text())) for name, file in times.items() if file.is_file()},
+        benchmarks={name: benchmarks.parse(file.read_text()) for name, file in texts.items() if file.is_file()},
+        benchmark_figures={name: file.read_bytes() for name, file in figures.items() if file.is_file()},
+    )
 
 
 def _made(name: str) -> Path:
     if not (RESULTS / name).exists():
-        raise room.RoomError(f"{RESULTS / name}: not found; run the stages that come first: dvc repro evaluate")
+        raise UserError(f"{RESULTS / name}: not found; run the stages that come first: dvc repro evaluate")
     return RESULTS / name
 
 
 def _losses() -> pd.DataFrame:
     files = sorted(_made("history").glob("*/plots/metrics/*/loss.tsv"))
-    parts = [pd.read_csv(file, sep="\t", dtype=LOSSES).assign(part=file.parent.name) for file in files]
-    return pd.concat(parts).rename(columns={"step": "epoch"})
+    losses = [pd.read_csv(file, sep="\t", dtype=LOSSES).assign(network=file.parent.name) for file in files]
+    return pd.concat(losses).rename(columns={"step": "epoch"})
 
 
-def _example(name: str, row: pd.Series, emotions: dict[int, str], faces: bool) -> Example:
+def _example(name: str, row: pd.Series, faces: bool) -> Example:
     maps, sfem, landmarks = {}, {}, {}
     for recording in RECORDINGS:
         lmf = _sequence(FEATURES / "lmf.parquet", LMF, name, recording).iloc[0]
-        maps[recording], sfem[recording] = np.frombuffer(lmf["maps"], np.uint8).reshape(-1, 68, 68), lmf["sfem"]
+        maps[recording] = np.frombuffer(lmf["maps"], np.uint8).reshape(-1, POINTS, POINTS)
+        sfem[recording] = lmf["sfem"]
         points = _sequence(INTERIM / "landmarks.parquet", LANDMARKS, name, recording)
         landmarks[recording] = np.stack([np.stack(points["x"]), np.stack(points["y"])], axis=-1)
         landmarks[recording] -= row[["crop_x", "crop_y"]].to_numpy("float32")
     path = INTERIM / "frames.parquet"
     crops = list(images.decode(_sequence(path, FRAMES, name)["png"], f"{path}: {name}")) if faces else []
-    return Example(name, emotions[row["emotion"]], maps, sfem, landmarks, crops)
+    return Example(name, row["label"], maps, sfem, landmarks, crops)
 
 
 def _sequence(path: Path, table: Table, *key: str) -> pd.DataFrame:
     """The rows of one sequence alone, so that memory does not grow with the data set."""
-    (number,) = np.flatnonzero((parquet.keys(path, table) == key).all(axis=1))
+    (number,) = np.flatnonzero((parquet.keys(path, table) == list(key)).all(axis=1))
     return parquet.read_sequence(path, table, int(number))
-
-
-def _stages() -> dict[str, Stage]:
-    """DVC's stages that the root's dvc.yaml declares or needs, by their addresses."""
-    try:
-        with Repo() as repo:
-            graph = repo.index.graph
-            wanted = {stage for stage in graph if stage.path_in_repo == "dvc.yaml"}
-            wanted |= {below for stage in wanted for below in nx.descendants(graph, stage)}
-            return {
-                stage.addressing: Stage(
-                    [below.addressing for below in graph.successors(stage)], [out.def_path for out in stage.outs]
-                )
-                for stage in wanted
-            }
-    except DvcException as error:
-        raise room.RoomError(
-            f"dvc.yaml: DVC cannot read the pipeline here ({error}); run from the repository"
-        ) from None

@@ -10,13 +10,19 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from stages.tables.methods import METHODS
+from stages.tables.schema import GENERAL, MICRO
+
 WIDTH = 6.4
 """Width of a figure in inches: a page's column in print, and still legible when a phone scales it down."""
 
-COLOURS = {"DTAGN": "#0072B2", "LMF-FER": "#D55E00", "Joint framework": "#009E73"}
-MARKERS = {"DTAGN": "o", "LMF-FER": "s", "Joint framework": "^"}
-RECORDINGS = {"general": "#56B4E9", "micro": "#E69F00"}
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+COLOURS = dict(zip(METHODS, (BLUE, ORANGE, GREEN), strict=True))
+MARKERS = dict(zip(METHODS, "os^", strict=True))
+RECORDINGS = {GENERAL: "#56B4E9", MICRO: "#E69F00"}
 """Okabe and Ito's palette, which the colour-blind can tell apart; markers and hatches repeat what colours say."""
+MIXED = "mixed"
+SETS = (*RECORDINGS, MIXED)
 
 _RULES: Any = {
     "font.family": "DejaVu Sans",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import networkx as nx
 
-from stages.report.pipeline import Stage, collapse, family
+from stages.report.pipeline import collapse, name
 
 ITSELF = "report"
 """Is still running when the table is written."""
@@ -37,16 +37,19 @@ class Row(NamedTuple):
     gigabytes: float
 
 
-def rows(stages: Mapping[str, Stage], times: Mapping[str, Time]) -> list[Row]:
-    """A row per stage, or family of folds, in the order in which data flow. Both arguments are by DVC's addresses."""
-    found = []
-    for name in nx.lexicographical_topological_sort(collapse(dict(stages))):
-        members = [address for address in stages if family(address)[0] == name]
+def rows(stages: nx.DiGraph, times: Mapping[str, Time]) -> list[Row]:
+    """A row per stage, or per model with all of its folds, in the order in which data flow.
+
+    ``stages`` is DVC's graph (stages/tables/pipeline.py), whose addresses ``times`` has too.
+    """
+    table = []
+    for shown in nx.lexicographical_topological_sort(collapse(stages)):
+        members = [address for address in stages if name(address) == shown]
         own = [times[address] for address in members if address in times]
         seconds = [time.seconds for time in own]
         first = min((time.started for time in own), default=None)
         started = None if first is None else datetime.fromtimestamp(first, UTC).strftime("%Y-%m-%d %H:%M")
-        if name != ITSELF:
-            gigabytes = max((time.memory for time in own), default=0) / 1e9
-            found.append(Row(name, len(members), len(own), sum(seconds), max(seconds, default=0.0), started, gigabytes))
-    return found
+        if shown != ITSELF:
+            longest, memory = max(seconds, default=0.0), max((time.memory for time in own), default=0) / 1e9
+            table.append(Row(shown, len(members), len(own), sum(seconds), longest, started, memory))
+    return table

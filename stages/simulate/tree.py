@@ -7,30 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from stages.simulate import sequence, skin
 from stages.simulate.assets import Assets, load
-from stages.tables.room import RoomError
-
-
-def check(settings: dict[str, Any]) -> None:
-    """Raises RoomError when a value of ``simulate`` in params.yaml cannot be used."""
-    for name, least in (("subjects", 1), ("sequences", 1), ("seed", 0)):
-        value = settings.get(name)
-        if type(value) is not int or value < least:
-            raise RoomError(f"params.yaml: simulate.{name} is {value!r}; it must be a whole number of at least {least}")
-    frames = settings.get("frames")
-    if not (isinstance(frames, list) and len(frames) == 2 and all(type(f) is int for f in frames)
-            and 4 <= frames[0] <= frames[1]):  # fmt: skip
-        raise RoomError(f"params.yaml: simulate.frames is {frames!r}; it must be [fewest, most], at least 4")
-    noise = settings.get("noise")
-    if not isinstance(noise, int | float) or not 0 <= noise <= 50:
-        raise RoomError(f"params.yaml: simulate.noise is {noise!r}; it must be a number of grey levels from 0 to 50")
-
+from stages.simulate.params import Simulate
+from stages.tables.errors import UserError
 
 NOTE = "SIMULATED.txt"
 """Lies in every tree that this stage wrote, so that it never replaces one that it did not."""
@@ -40,10 +24,10 @@ NOTE = "SIMULATED.txt"
 def replaced(root: Path) -> Iterator[Path]:
     """A temporary folder that becomes ``root`` when the block ends well, and is removed when it does not.
 
-    Raises RoomError when ``root`` holds something that simulate did not write.
+    Raises UserError when ``root`` holds something that simulate did not write.
     """
     if root.exists() and not (root / NOTE).is_file() and (not root.is_dir() or any(root.iterdir())):
-        raise RoomError(
+        raise UserError(
             f"{root}: holds something that simulate did not write; point dataset.root in params.yaml elsewhere,"
             " or remove it yourself"
         )
@@ -61,11 +45,12 @@ def replaced(root: Path) -> Iterator[Path]:
 
 @lru_cache(maxsize=1)
 def model() -> tuple[Assets, np.ndarray]:
+    """The face model and its wrinkle maps, once a process."""
     assets = load()
     return assets, skin.wrinkle_maps(assets)
 
 
-def write_subject(root: Path, settings: dict[str, Any], item: tuple[int, list[int]]) -> int:
+def write_subject(root: Path, options: Simulate, item: tuple[int, list[int]]) -> int:
     """Films one subject: ``item`` is the subject's number, from 0, and the emotions of its sessions.
 
     Every random choice comes from the seed, the subject and the session. Returns the number of frames written.
@@ -73,12 +58,12 @@ def write_subject(root: Path, settings: dict[str, Any], item: tuple[int, list[in
     cv2.setNumThreads(1)
     number, emotions = item
     assets, maps = model()
-    seed, subject = settings["seed"], f"S{number + 1:03d}"
-    who = sequence.subject(assets, np.random.default_rng([seed, number, 0]))
+    subject = f"S{number + 1:03d}"
+    who = sequence.subject(assets, np.random.default_rng([options.seed, number, 0]))
     total = 0
     for session, emotion in enumerate(emotions, 1):
-        generator = np.random.default_rng([seed, number, session])
-        length = int(generator.integers(settings["frames"][0], settings["frames"][1] + 1))
+        generator = np.random.default_rng([options.seed, number, session])
+        length = int(generator.integers(options.frames[0], options.frames[1] + 1))
         score = sequence.score(who, emotion, length, generator)
         folders = {
             name: root / name / subject / f"{session:03d}"
@@ -87,7 +72,7 @@ def write_subject(root: Path, settings: dict[str, Any], item: tuple[int, list[in
         for folder in folders.values():
             folder.mkdir(parents=True, exist_ok=True)
         stem = f"{subject}_{session:03d}_"
-        for t, (image, points) in enumerate(sequence.film(assets, maps, who, score, settings["noise"], generator), 1):
+        for t, (image, points) in enumerate(sequence.film(assets, maps, who, score, options.noise, generator), 1):
             cv2.imwrite(str(folders["cohn-kanade-images"] / f"{stem}{t:08d}.png"), image)
             lines = "".join(f"   {x:.7e}   {y:.7e}\n" for x, y in points)
             (folders["Landmarks"] / f"{stem}{t:08d}_landmarks.txt").write_text(lines)

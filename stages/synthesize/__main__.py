@@ -6,8 +6,10 @@ from functools import partial
 
 from stages.synthesize.interpolators import NETWORKS, choose
 from stages.synthesize.micro import synthesize
+from stages.synthesize.params import Synthesize
 from stages.synthesize.recursion import depth
-from stages.tables import parquet, room
+from stages.tables import machine, parallel, params, parquet, stage
+from stages.tables.errors import Unusable
 from stages.tables.schema import FRAMES, REJECTED, SEQUENCES
 
 SEQUENCES_PATH = "data/interim/sequences.parquet"
@@ -17,31 +19,25 @@ REJECTED_PATH = "data/interim/rejected_synthesize.parquet"
 
 
 def main() -> None:
-    chosen = room.params("synthesize")
-    levels = depth(chosen["originals"], room.params("protocol")["frames"])
-    device = str(room.device()) if chosen["interpolator"] in NETWORKS else "cpu"  # asking takes torch
-    interpolator = (chosen["interpolator"], chosen["weights"], device)
-    choose(*interpolator)  # a wrong name or a wrong file fails here, before any work
+    options, originals = params.read(Synthesize), params.line("protocol.originals", int)
+    levels = depth(originals, params.line("protocol.frames", int))
+    device = str(machine.device()) if options.interpolator in NETWORKS else "cpu"  # asking takes torch
+    interpolator = (options.interpolator, options.weights, device)
+    choose(*interpolator)  # a wrong file fails here, before any work
     names = parquet.read(SEQUENCES_PATH, SEQUENCES, ["sequence"])["sequence"]
-    work = partial(
-        synthesize,
-        path=FRAMES_PATH,
-        originals=chosen["originals"],
-        levels=levels,
-        interpolator=interpolator,
-    )
-    kept = 0
+    work = partial(synthesize, path=FRAMES_PATH, originals=originals, levels=levels, interpolator=interpolator)
     with parquet.Writer(MICRO_PATH, FRAMES) as micro, parquet.Writer(REJECTED_PATH, REJECTED) as rejected:
-        for frames, reasons in room.each(work, list(enumerate(names)), "synthesize"):
-            micro.write(frames)
-            rejected.write(reasons)
-            kept += bool(frames)
-    room.say(
+        for name, result in zip(names, parallel.each(work, list(enumerate(names)), "synthesize"), strict=True):
+            if isinstance(result, Unusable):
+                rejected.write([result.rejected(name, "synthesize")])
+            else:
+                micro.write(result)
+    stage.summary(
         "synthesize",
-        f"read {len(names)} sequences, interpolated {kept} with '{chosen['interpolator']}' ({len(names) - kept}"
-        f" rejected), wrote {micro.rows} frames to {MICRO_PATH}",
+        f"read {len(names)} sequences, interpolated {len(names) - rejected.rows} with '{options.interpolator}'"
+        f" ({rejected.rows} rejected), wrote {micro.rows} frames to {MICRO_PATH}",
     )
 
 
 if __name__ == "__main__":
-    room.run(main, __doc__)
+    stage.run(main, __doc__)

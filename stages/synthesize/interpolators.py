@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from stages.synthesize.recursion import Interpolator
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
 
 NETWORKS = ("sepconv", "rife")
 """Those that take torch, and a GPU where there is one."""
@@ -64,7 +64,7 @@ def half_way(image: np.ndarray, flow: np.ndarray, rounds: int = 3) -> tuple[np.n
 def choose(name: str, weights: str, device: str = "cpu") -> Interpolator:
     """The interpolator called ``name`` in ``params.yaml``; SepConv reads its ``weights`` from a file.
 
-    Raises RoomError for any other name, and for a file that does not hold SepConv's weights.
+    Raises UserError for any other name, and for a file that does not hold SepConv's weights.
     """
     if name == "flow":
         return Flow()
@@ -79,4 +79,4 @@ def choose(name: str, weights: str, device: str = "cpu") -> Interpolator:
         from stages.synthesize.rife import Rife
 
         return Rife(device)
-    raise RoomError(f"params.yaml: synthesize.interpolator is '{name}'; choose flow, average, sepconv or rife")
+    raise UserError(f"params.yaml: synthesize.interpolator is '{name}'; choose flow, average, sepconv or rife")

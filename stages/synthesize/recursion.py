@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
 
 
 class Interpolator(Protocol):
@@ -20,14 +20,14 @@ class Interpolator(Protocol):
 def depth(originals: int, frames: int) -> int:
     """How many times the gaps must be halved to get from ``originals`` frames to ``frames``.
 
-    Raises RoomError when halving cannot reach that number exactly.
+    Raises UserError when halving cannot reach that number exactly.
     """
     level, reached = 0, originals
     while 2 <= reached < frames:
         level, reached = level + 1, 2 * reached - 1
     if originals < 2 or reached != frames:
-        raise RoomError(
-            f"params.yaml: midpoints cannot turn synthesize.originals: {originals} into protocol.frames: {frames};"
+        raise UserError(
+            f"params.yaml: midpoints cannot turn protocol.originals: {originals} into protocol.frames: {frames};"
             " choose them so that frames - 1 is originals - 1 doubled a few times (3 and 9, 5 and 9, 2 and 9)"
         )
     return level

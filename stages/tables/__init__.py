@@ -1,1 +1,1 @@
-"""The doors between the rooms: every table's columns, units and checks, and the few tools all rooms share."""
+"""What all stages share: the tables between them (columns, units, checks) and the tools to read and write them."""

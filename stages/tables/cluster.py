@@ -1,4 +1,4 @@
-"""Per-sequence work on several machines: ``room.each`` on a Dask cluster.
+"""Per-sequence work on several machines: ``parallel.each`` on a Dask cluster.
 
 The cluster's workers run in the same checkout, on a file system that all machines share, because items name rows of
 tables and not their contents. Code and items travel as pickles: only for a network whose machines trust each other.
@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,17 +45,17 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
     """Applies ``function`` to all ``total`` items on the cluster of ``scheduler``; yields results in the items' order.
 
     A few chunks a worker are in flight, so memory does not grow with the number of items. The chunks of a worker that
-    dies run again elsewhere. Raises RoomError when there is no cluster to be reached.
+    dies run again elsewhere. Raises UserError when there is no cluster to be reached.
     """
     try:
         from distributed import Client
     except ImportError:
-        raise RoomError("machine.scheduler needs Dask: pip install -c constraints.txt -e '.[dask]'") from None
+        raise UserError("machine.scheduler needs Dask: pip install -c constraints.txt -e '.[dask]'") from None
     try:
         # Results come straight from the workers where those can be reached, else by way of the scheduler.
         client = Client(scheduler, timeout=PATIENCE, direct_to_workers=True)
     except (OSError, ValueError):
-        raise RoomError(
+        raise UserError(
             f"params.yaml: no Dask scheduler answers at machine.scheduler '{scheduler}'; start one there with"
             " python -m dask scheduler, or set it to null to work on this machine"
         ) from None
@@ -66,7 +66,7 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
         with suppress(TimeoutError):  # who does not come back is not needed, as long as somebody does
             client.wait_for_workers(max(workers, 1), timeout=PATIENCE)
         if not client.nthreads():
-            raise RoomError(
+            raise UserError(
                 f"params.yaml: the Dask scheduler '{scheduler}' has no workers; start some with"
                 f" python -m dask worker {scheduler} --nthreads 1, in this folder"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from stages.tables.room import RoomError
+from stages.tables.errors import UserError
 
 
 def encode(image: np.ndarray) -> bytes:
@@ -18,12 +18,12 @@ def encode(image: np.ndarray) -> bytes:
 def decode(pngs: Iterable[bytes], where: str) -> np.ndarray:
     """The crops of one sequence: uint8 (frames, height, width).
 
-    Raises RoomError, naming ``where``, when one is no PNG or is of another size than the first.
+    Raises UserError, naming ``where``, when one is no PNG or is of another size than the first.
     """
     frames: list[np.ndarray] = []
     for png in pngs:
         frame = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE) if png else None
         if frame is None or (frames and frame.shape != frames[0].shape):
-            raise RoomError(f"{where}: holds a crop that is no PNG of the first one's size; run its stage again")
+            raise UserError(f"{where}: holds a crop that is no PNG of the first one's size; run its stage again")
         frames.append(frame)
     return np.stack(frames)

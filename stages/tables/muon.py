@@ -1,4 +1,4 @@
-"""An optimiser for small networks on a CPU, which several rooms train with."""
+"""An optimiser for small networks on a CPU, which several stages train with."""
 
 from __future__ import annotations
 

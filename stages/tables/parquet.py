@@ -1,4 +1,4 @@
-"""Streamed, checked, atomic Parquet: the only way rooms read and write tables."""
+"""Streamed, checked, atomic Parquet: the only way stages read and write tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import DTypeLike
 
-from stages.tables.room import RoomError, renamed
+from stages.tables.errors import UserError
+from stages.tables.files import atomic
 from stages.tables.schema import Table
 
 ROW_GROUP = 8_000_000
@@ -41,7 +42,7 @@ class Writer:
     @contextmanager
     def _opened(self) -> Iterator[None]:
         with (
-            renamed(self.path) as temporary,
+            atomic(self.path) as temporary,
             # The checksums of pages find what a failing disk does; zstd alone does not.
             # A dictionary is for words: to look for a picture among those before takes long and finds nothing.
             pq.ParquetWriter(
@@ -92,7 +93,7 @@ def write(path: Path | str, table: Table, rows: pd.DataFrame | Sequence[dict[str
 def _open(path: Path | str, table: Table) -> pq.ParquetFile:
     path = Path(path)
     if not path.is_file():
-        raise RoomError(f"{path}: no such table; run the stage that writes it: dvc repro {path}")
+        raise UserError(f"{path}: no such table; run the stage that writes it: dvc repro {path}")
     state = path.stat()
     return _opened(path.absolute(), path, table, state.st_mtime_ns, state.st_size, state.st_ino)
 
@@ -103,10 +104,10 @@ def _opened(where: Path, path: Path, table: Table, *state: int) -> pq.ParquetFil
         file = pq.ParquetFile(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise RoomError(f"{path}: not a readable Parquet file ({reason}); delete it and run dvc repro") from None
+        raise UserError(f"{path}: not a readable Parquet file ({reason}); delete it and run dvc repro") from None
     found, wanted = file.schema_arrow, table.schema
     if not found.equals(wanted):
-        raise RoomError(
+        raise UserError(
             f"{path}: is not a '{table.name}' table as this version writes it"
             f" (columns {', '.join(found.names)}); delete it and run dvc repro"
         )
@@ -116,7 +117,7 @@ def _opened(where: Path, path: Path, table: Table, *state: int) -> pq.ParquetFil
 def read(path: Path | str, table: Table, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Reads a checked table, or some of its columns, into a data frame.
 
-    Raises RoomError when the file is missing, damaged, of another kind, or holds a value out of its range.
+    Raises UserError when the file is missing, damaged, of another kind, or holds a value out of its range.
     """
     file = _open(path, table)
     return _checked(Path(path), table, lambda: file.read(columns=list(columns) if columns else None)).to_pandas()
@@ -125,7 +126,7 @@ def read(path: Path | str, table: Table, columns: Sequence[str] | None = None) -
 def keys(path: Path | str, table: Table) -> pd.DataFrame:
     """The key columns of each sequence, in the file's order: a line a sequence, numbered from 0 as for read_sequence.
 
-    Raises RoomError as ``read`` does, and when the rows of a sequence do not lie together.
+    Raises UserError as ``read`` does, and when the rows of a sequence do not lie together.
     """
     return _places(Path(path), table, _open(path, table))[table.key]
 
@@ -157,7 +158,7 @@ def _places(path: Path, table: Table, file: pq.ParquetFile) -> pd.DataFrame:
     again = found.duplicated(table.key)
     if again.any():
         name = found["sequence"][again].iloc[0]
-        raise RoomError(f"{path}: the rows of {name} do not lie together; delete the table and run dvc repro")
+        raise UserError(f"{path}: the rows of {name} do not lie together; delete the table and run dvc repro")
     return found
 
 
@@ -172,7 +173,7 @@ def _checked(path: Path, table: Table, fetch: Callable[[], pa.Table]) -> pa.Tabl
         data = fetch()
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise RoomError(f"{path}: damaged Parquet file ({reason}); delete it and run dvc repro") from None
+        raise UserError(f"{path}: damaged Parquet file ({reason}); delete it and run dvc repro") from None
     _check(data, table, path)
     return data
 
@@ -188,28 +189,28 @@ def arrays(column: Iterable[bytes], dtype: DTypeLike, item: tuple[int, ...]) -> 
     size = int(np.prod(item)) * np.dtype(dtype).itemsize
     shape = (len(rows[0]) // size, *item)
     if any(len(row) != shape[0] * size for row in rows):
-        raise RoomError(
+        raise UserError(
             f"an array column holds items that are not of shape {shape}; delete the table and run dvc repro"
         )
     return np.frombuffer(b"".join(rows), dtype).reshape(len(rows), *shape)
 
 
 def _check(data: pa.Table, table: Table, path: Path) -> None:
-    """Raises RoomError unless every value is present and within its column's range."""
+    """Raises UserError unless every value is present and within its column's range."""
     for column in table.columns:
         if column.name not in data.column_names:
             continue
         values = data[column.name]
         if values.null_count:
-            raise RoomError(f"{path}: column '{column.name}' holds {values.null_count} missing values")
+            raise UserError(f"{path}: column '{column.name}' holds {values.null_count} missing values")
         for part in _numbers(values):
             if not pc.all(pc.is_finite(part)).as_py():
-                raise RoomError(f"{path}: column '{column.name}' holds a value that is not a finite number")
+                raise UserError(f"{path}: column '{column.name}' holds a value that is not a finite number")
             limits = pc.min_max(part).as_py()
             low, high = limits["min"], limits["max"]
             if (column.low is not None and low < column.low) or (column.high is not None and high > column.high):
                 allowed = f"{_bound(column.low)} to {_bound(column.high)}"
-                raise RoomError(f"{path}: column '{column.name}' spans {low} to {high}; allowed is {allowed}")
+                raise UserError(f"{path}: column '{column.name}' spans {low} to {high}; allowed is {allowed}")
 
 
 def _numbers(values: pa.ChunkedArray) -> Iterator[pa.Array]:

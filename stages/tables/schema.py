@@ -1,6 +1,6 @@
 """Every table of the pipeline: its columns, their units, and the values they may take.
 
-The tables are the only thing that rooms share. A column's unit and meaning are stored in the Parquet file itself
+The tables are the only thing that stages share. A column's unit and meaning are stored in the Parquet file itself
 (field metadata ``unit`` and ``doc``), so that a file explains itself wherever it is opened.
 """
 
@@ -11,11 +11,10 @@ from functools import cached_property
 
 import pyarrow as pa
 
-POINTS = 68
-"""Landmarks per face, in iBUG order (the poster counts from 1, arrays from 0)."""
+from stages.tables.points import POINTS
 
 EMOTIONS = {1: "anger", 2: "contempt", 3: "disgust", 4: "fear", 5: "happy", 6: "sadness", 7: "surprise"}
-"""CK+'s emotion codes. 0 (neutral) labels no sequence of the protocol. For other data sets' see datasets.py."""
+"""CK+'s emotion codes. 0 (neutral) labels no sequence of the protocol. For other data sets' see CLASSES."""
 
 GENERAL, MICRO = "general", "micro"
 """The two recorded sets: the sequence as filmed, and nine frames synthesised from its first three."""
@@ -87,6 +86,18 @@ SEQUENCES = Table(
         Column("image_height", pa.int32(), "height of the native frame", "px", low=1),
         *_pixels("box", "the detector's square face box, one per sequence"),
         *_pixels("crop", "the stored crop: the box with its margin, inside the frame"),
+    ),
+)
+
+CLASSES = Table(
+    "classes",
+    "one emotion of the data set",
+    (
+        Column("dataset", pa.string(), "the data set's name as in params.yaml"),
+        Column("emotion", pa.int8(), "its code in the data set", low=1, high=7),
+        Column("label", pa.string(), "its name"),
+        Column("published", pa.int32(), "its published number of sequences; 0 where nothing is published", low=0),
+        Column("micro", pa.bool_(), "whether what was filmed are micro-expressions"),
     ),
 )
 
@@ -172,4 +183,4 @@ PREDICTIONS = Table(
     ),
 )
 
-TABLES = {t.name: t for t in (SEQUENCES, FRAMES, LANDMARKS, REJECTED, LMF, DTAGN, PREDICTIONS)}
+TABLES = {t.name: t for t in (SEQUENCES, CLASSES, FRAMES, LANDMARKS, REJECTED, LMF, DTAGN, PREDICTIONS)}

@@ -13,19 +13,7 @@ import torch
 from numpy.typing import DTypeLike
 from torch import Tensor
 
-_PAIRS = [
-    *((i, 16 - i) for i in range(8)),  # jaw
-    *((17 + i, 26 - i) for i in range(5)),  # brows
-    (31, 35), (32, 34),  # nostrils
-    (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46),  # eyes
-    (48, 54), (49, 53), (50, 52), (55, 59), (56, 58),  # outer lips
-    (60, 64), (61, 63), (65, 67),  # inner lips
-]  # fmt: skip
-
-MIRROR = np.arange(68)
-for _right, _left in _PAIRS:
-    MIRROR[[_right, _left]] = _left, _right
-"""Landmark i of a mirrored face lies where landmark MIRROR[i] of the original lay: its own inverse."""
+from stages.tables.points import MIRROR
 
 DEPTH = np.array([
     *(-0.46, -0.44, -0.38, -0.33, -0.26, -0.17, -0.10, -0.01, 0.03, -0.01, -0.10, -0.17, -0.26, -0.33, -0.38, -0.44,
@@ -131,7 +119,7 @@ def lmf_maps(points: Tensor) -> Tensor:
 
     The same feature as in the table (see featurize), of a batch and on its device.
     """
-    # In place, and x and y apart: a sum over an axis of two would take longer than all the rest.
+    # In place, and x and y one by one: a sum over an axis of two would take longer than all the rest.
     x, y = (axis.unsqueeze(-1) - axis.unsqueeze(-2) for axis in points.movedim(-1, 0).contiguous())
     change = x.square_().addcmul_(y, y).sqrt_().diff(dim=1)
     size = change.abs()

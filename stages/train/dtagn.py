@@ -6,39 +6,45 @@ Jung, Lee, Yim, Park, Kim, "Joint Fine-Tuning in Deep Neural Networks for Facial
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
 
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 
-from stages.tables import schema
+from stages.tables import methods, schema
+from stages.tables.params import Count, Factor, Section
+from stages.tables.points import NOSE_TIP, POINTS
 from stages.train.augment import flipped, padded, shares, start, with_other, with_turn
-from stages.train.optimise import Schedule, Trainer
+from stages.train.networks import NetworkRun
+from stages.train.optimise import Dropout, Motion, Part, Schedule, Trainer, Width
 
 TABLE = schema.DTAGN
+METHODS = ("DTAN", "DTGN", "DTAGN weighted sum", methods.DTAGN, "Magnified DTAGN")
+RUN = NetworkRun
 ANGLES = (-15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0)
 """The paper's augmentation: rotations in degrees (0 is the original), each also mirrored."""
-NOSE_TIP = 30
 JOINT = 0.1
 """Weight of the summed network's loss in joint fine-tuning; 1 for each of the two networks (the paper's)."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """params.yaml: train.dtagn."""
+class Config(Section):
+    section: ClassVar[str] = "train.dtagn"
 
-    frames: int  # of a sequence, resampled in time; 12 in the paper
-    part: float  # shortest part of a sequence that is trained on, as a share of it; 1 is the paper's: all of it
-    other: float  # largest motion of another sequence added to the landmarks, as a share of a sequence's own
-    turn: float  # largest head motion added to the landmarks, likewise; the paper's is 0, as for the one above
-    noise: float  # standard deviation of the noise on normalised landmarks; 0.01 in the paper
-    width: float  # multiplies DTAN's 64 filters and 500 units; 1 is the published network
-    dropout: float  # before each classifier; the paper's value is not known to us
-    dtgn_epochs: int  # DTGN is small and cheap, and learns slowly
-    magnify: float  # factor on the motion of micro sequences in the row "Magnified DTAGN"; 1 leaves them as they are
-    joint_epochs: int  # of joint fine-tuning, after the two networks are trained on their own
+    frames: Annotated[int, Field(ge=2, le=1000)]  # of a sequence, resampled in time; 12 in the paper
+    shortest_part: Part  # of a sequence that is trained on, as a share of it; 1 is the paper's: all of it
+    other_motion: Motion  # largest motion of another sequence added to the landmarks, as a share of a sequence's own
+    head_motion: Motion  # largest head motion added to the landmarks, likewise; the paper's is 0, as for the one above
+    landmark_noise: Motion  # standard deviation of the noise on normalised landmarks; 0.01 in the paper
+    width: Width  # multiplies DTAN's 64 filters and 500 units
+    dropout: Dropout  # before each classifier; the paper's value is not known to us
+    dtgn_epochs: Count  # DTGN is small and cheap, and learns slowly
+    joint_epochs: Count  # of joint fine-tuning, after the two networks are trained on their own
+    magnification: Factor  # of the motion of micro sequences in the row "Magnified DTAGN"; 1 leaves them as they are
     schedule: Schedule  # of DTAN; the others differ in their epochs only
 
 
@@ -51,8 +57,8 @@ class LocalResponseNorm(nn.Module):
 
     def __init__(self, channels: int, size: int = 5) -> None:
         super().__init__()
-        apart = torch.arange(channels)[:, None] - torch.arange(channels)
-        self.register_buffer("near", (apart.abs() <= size // 2)[:, :, None, None].float() / size, persistent=False)
+        distance = torch.arange(channels)[:, None] - torch.arange(channels)
+        self.register_buffer("near", (distance.abs() <= size // 2)[:, :, None, None].float() / size, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         root = (1 + F.conv2d(x * x, self.near)).rsqrt()  # type: ignore[arg-type]
@@ -67,9 +73,9 @@ class Dtan(nn.Module):
     difference to it (not in the paper): the same filters could do that, but do not learn it from a few hundred faces.
     """
 
-    def __init__(self, config: Config, size: int) -> None:
+    def __init__(self, config: Config, width: float, size: int) -> None:
         super().__init__()
-        filters, units = max(round(64 * config.width), 1), max(round(500 * config.width), 1)
+        filters, units = max(round(64 * width), 1), max(round(500 * width), 1)
         side = ((size - 4) // 2 - 4) // 2
         lower = nn.Sequential(
             nn.Conv2d(config.frames, filters, 5), nn.ReLU(), LocalResponseNorm(filters), nn.MaxPool2d(2),
@@ -94,7 +100,7 @@ class Dtgn(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        inputs = config.frames * schema.POINTS * 2
+        inputs = config.frames * POINTS * 2
         # Batch normalisation (not in the paper either) brings brows, eyes and mouth to one scale.
         self.lower = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(inputs), nn.Linear(inputs, 100), nn.ReLU())
         self.upper = _upper(100, 600, config.dropout)
@@ -113,16 +119,17 @@ def _upper(inputs: int, units: int, dropout: float) -> nn.Sequential:
 class Dtagn(nn.Module):
     """The two networks before (``dtan``, ``dtgn``) and after joint fine-tuning (``joint_dtan``, ``joint_dtgn``)."""
 
-    def __init__(self, config: Config, size: int) -> None:
+    def __init__(self, config: Config, width: float, size: int) -> None:
         super().__init__()
-        self.frames, self.magnify = config.frames, config.magnify
-        self.dtan, self.dtgn = Dtan(config, size), Dtgn(config)
-        self.joint_dtan, self.joint_dtgn = Dtan(config, size), Dtgn(config)
+        self.frames, self.magnification = config.frames, config.magnification
+        self.sizes = {"width": width, "size": size}
+        self.dtan, self.dtgn = Dtan(config, width, size), Dtgn(config)
+        self.joint_dtan, self.joint_dtgn = Dtan(config, width, size), Dtgn(config)
 
 
 def inputs(rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
     """All rows' faces, uint8 (rows, longest, size, size), landmarks, float32 (rows, longest, 68, 2), and frames."""
-    points, frames = padded(rows["points"], "float32", (schema.POINTS, 2))
+    points, frames = padded(rows["points"], "float32", (POINTS, 2))
     size = round((len(rows["faces"].iloc[0]) / int(frames[0])) ** 0.5)
     return padded(rows["faces"], "uint8", (size, size))[0], points, frames
 
@@ -155,7 +162,7 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> Dtagn:
     device = trainer.device
     faces, points, frames = (data.to(device) for data in inputs(rows))
     truth = torch.tensor(rows["emotion"].to_numpy() - 1, dtype=torch.long, device=device)
-    network = Dtagn(config, faces.shape[2]).to(device).train()
+    network = Dtagn(config, config.width.of(trainer.profile), faces.shape[2]).to(device).train()
     for one in network.children() if trainer.compile else ():
         one.compile()
     angles = torch.deg2rad(torch.tensor(ANGLES, device=device))
@@ -163,16 +170,16 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> Dtagn:
     def drawn(count: int) -> tuple[Tensor, Tensor, Tensor]:
         """For each sequence of a batch: the angle and the mirroring of both inputs, and how much of it is seen."""
         angle = angles[torch.randint(len(angles), (count,), device=device)]
-        return angle, torch.rand(count, device=device) < 0.5, shares(count, config.part, device)
+        return angle, torch.rand(count, device=device) < 0.5, shares(count, config.shortest_part, device)
 
     def seen(batch: Tensor, angle: Tensor, flip: Tensor, share: Tensor) -> Tensor:
         return rotated(start(faces[batch], frames[batch], share, config.frames), angle, flip)
 
     def moved(batch: Tensor, angle: Tensor, flip: Tensor, share: Tensor) -> Tensor:
         track = start(points[batch], frames[batch], share, config.frames)
-        track = with_turn(with_other(track, config.other), config.turn)
+        track = with_turn(with_other(track, config.other_motion), config.head_motion)
         trajectory = turned(normalised(track), angle, flip)
-        return trajectory + config.noise * torch.randn_like(trajectory)
+        return trajectory + config.landmark_noise * torch.randn_like(trajectory)
 
     def appearance(batch: Tensor) -> Tensor:
         return F.cross_entropy(network.dtan(seen(batch, *drawn(len(batch)))), truth[batch])
@@ -187,7 +194,8 @@ def fit(rows: pd.DataFrame, config: Config, trainer: Trainer) -> Dtagn:
         return losses[0] + losses[1] + JOINT * losses[2]
 
     def learn(part: str, parameters: Iterable[nn.Parameter], loss: Callable[[Tensor], Tensor], epochs: int) -> None:
-        trainer.minimise(part, network, parameters, loss, len(rows), replace(config.schedule, epochs=epochs))
+        schedule = config.schedule.model_copy(update={"epochs": epochs})
+        trainer.minimise(part, network, parameters, loss, len(rows), schedule)
 
     learn("DTAN", network.dtan.parameters(), appearance, config.schedule.epochs)
     learn("DTGN", network.dtgn.parameters(), geometry, config.dtgn_epochs)
@@ -211,24 +219,23 @@ def magnified(sequence: Tensor, factor: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def predict(network: Dtagn, rows: pd.DataFrame) -> dict[str, Tensor]:
+def predict(network: Dtagn, rows: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
     """Probabilities (rows, 7) by method: each network alone, their equally weighted sum, and after fine-tuning.
 
-    "Magnified DTAGN" is the fine-tuned network too, but sees micro sequences magnified: it is told which ones they are.
-    Their landmarks are magnified like the faces, not found again in these (ours).
+    "Magnified DTAGN" is the fine-tuned network too, but sees the rows of the micro set magnified. Their landmarks are
+    magnified like the faces, not detected again in these (ours).
     """
     device = next(network.parameters()).device
     network.eval()
-    factor = torch.where(torch.tensor((rows["set"] == schema.MICRO).to_numpy()), network.magnify, 1.0)
+    factor = torch.where(torch.tensor((rows["set"] == schema.MICRO).to_numpy()), network.magnification, 1.0)
     parts: dict[str, list[Tensor]] = {}
     for batch in zip(*(data.split(64) for data in (*inputs(rows), factor)), strict=True):
         faces, points, frames, larger = (data.to(device) for data in batch)
         one, two = start(faces, frames, 1.0, network.frames), start(points, frames, 1.0, network.frames)
         dtan, dtgn = network.dtan(one).softmax(dim=1), network.dtgn(normalised(two)).softmax(dim=1)
-        found = {"DTAN": dtan, "DTGN": dtgn, "DTAGN weighted sum": (dtan + dtgn) / 2}
-        big = magnified(one, larger).clamp(0, 255), magnified(two, larger)
-        for name, (face, landmarks) in {"DTAGN": (one, two), "Magnified DTAGN": big}.items():
-            found[name] = (network.joint_dtan(face) + network.joint_dtgn(normalised(landmarks))).softmax(dim=1)
-        for name, value in found.items():
+        values = [dtan, dtgn, (dtan + dtgn) / 2]
+        for face, track in ((one, two), (magnified(one, larger).clamp(0, 255), magnified(two, larger))):
+            values.append((network.joint_dtan(face) + network.joint_dtgn(normalised(track))).softmax(dim=1))
+        for name, value in zip(METHODS, values, strict=True):
             parts.setdefault(name, []).append(value.cpu())
-    return {name: torch.cat(values) for name, values in parts.items()}
+    return {name: torch.cat(values).numpy() for name, values in parts.items()}

@@ -1,43 +1,51 @@
-"""The optimisation loop that all networks share, and how a training that was killed goes on."""
+"""The optimisation loop that all networks share."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
-from stages.tables import room
+from stages.tables import stage
 from stages.tables.muon import Muon
+from stages.tables.params import Count, Factor, Section
+from stages.train.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from dvclive import Live
 
-Config = TypeVar("Config")
+CLIP = 1.0
+"""Largest norm of the gradient."""
+
+Part: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+Motion: TypeAlias = Annotated[float, Field(ge=0, le=10)]
+Dropout: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(Section):
     """How long and how fast to learn; none of it is in the poster."""
 
-    epochs: int
-    batch: int
-    learning_rate: float  # the peak of a one-cycle schedule
-    clip: float = 1.0  # largest norm of the gradient
+    epochs: Count
+    batch: Annotated[int, Field(ge=2, le=1_000_000)]  # sequences
+    learning_rate: Factor  # the peak of a one-cycle schedule
 
 
-def configured(config: Callable[..., Config], train: dict[str, Any], model: str) -> Config:
-    """A network's ``Config`` from params.yaml's section ``train``, of the width of its profile."""
-    section = train[model]
-    chosen = {"width": section["width"][train["profile"]], "schedule": Schedule(**section["schedule"])}
-    return config(**section | chosen)
+class Width(Section):
+    """A factor on the sizes of the published network, for each profile."""
+
+    default: Factor
+    paper: Factor
+
+    def of(self, profile: str) -> float:
+        return float(getattr(self, profile))
 
 
 @dataclass
@@ -56,20 +64,14 @@ class Trainer:
     key: str = ""  # names what is trained on what: another key's checkpoint is of no use
     compile: bool = False  # whether networks are to be compiled before they learn
     held_out: int = 0
-    live: Live | None = None  # where DVC's tools find every epoch's loss while it is trained
+    live: Live | None = None  # where DVC's tools read every epoch's loss while it is trained
     pause: float = 60.0
+    profile: str = "default"  # which of the widths in their Config networks have
     history: dict[str, list[float]] = field(default_factory=dict)  # mean loss of every epoch, by part
 
     def __post_init__(self) -> None:
         _keep_memory()
-        self._left: dict[str, Any] | None = None
-        self._written = time.monotonic()
-        if self.checkpoint and self.checkpoint.is_file():
-            try:
-                left = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-                self._left = left if left["key"] == self.key else None
-            except Exception:  # a damaged file can fail anywhere in torch's reader; without it, training starts anew
-                self._left = None
+        self._checkpoint = Checkpoint(self.checkpoint, self.key, self.pause)
 
     def minimise(
         self,
@@ -83,113 +85,110 @@ class Trainer:
         """Minimises ``loss`` over ``count`` sequences, less those held out, and notes the losses under ``part``.
 
         ``loss`` takes the positions of a batch (int64, on the device) and gives its mean loss; ``parameters`` are those
-        of ``network`` that learn. An epoch sees each sequence once. Weights learn by Muon, biases and normalisations by
-        Adam at a fifth of its rate, both in one cycle. With nothing held out, the last epoch is kept. Random choices
-        come from torch's global generator, which the caller has seeded. On a GPU the loss is computed in bfloat16 where
-        torch thinks that safe.
+        of ``network`` that learn. An epoch sees each sequence once. With nothing held out, the last epoch is kept.
+        Random choices come from torch's global generator, which the caller has seeded. On a GPU the loss is computed in
+        bfloat16 where torch thinks that safe.
         """
-        parameters = list(parameters)
         learnt = count - self.held_out
         batches = max(learnt // schedule.batch, 1)
-        weights, others = ([p for p in parameters if (p.ndim > 1) == large] for large in (True, False))
-        optimisers: list[torch.optim.Optimizer] = [
-            Muon(weights, schedule.learning_rate),
-            torch.optim.Adam(others, schedule.learning_rate / 5, fused=True),
-        ]
-        cycles = [
-            OneCycleLR(one, one.defaults["lr"], total_steps=schedule.epochs * batches, cycle_momentum=False)
-            for one in optimisers
-        ]
-        watched = f"{part}, held out"
-        kept: dict[str, Tensor] = {}  # the weights of the epoch with the least loss there
-        names = [part, watched] if self.held_out else [part]
-        self.history |= {name: [] for name in names}
-        if self._left and part in self._left["history"]:
-            for name in names:
-                self._note(name, *self._left["history"][name])
-            if self._left["part"] != part:
-                return  # ended before the checkpoint, which holds its weights
-            kept = self._resume(network, *optimisers, *cycles)
+        optimiser = _Optimiser(parameters, schedule.learning_rate, schedule.epochs * batches)
+        validation = f"{part}, held out"
+        best: dict[str, Tensor] = {}  # the weights of the epoch with the least loss of the rows held out
+        for name in [part, validation] if self.held_out else [part]:
+            self.history[name] = []
+            self._note(name, *self._checkpoint.history.get(name, []))
+        if self._checkpoint.part == part:
+            best = self._checkpoint.resume(network, optimiser)
+        elif part in self._checkpoint.history:
+            return  # it ended before the checkpoint, which holds its weights
         epochs = range(len(self.history[part]), schedule.epochs)
-        for _ in room.progress(epochs, f"{self.label} {part}", len(epochs)):
-            total = torch.zeros((), device=self.device)
+        for _ in stage.progress(epochs, f"{self.label} {part}", len(epochs)):
             # What would be a last, smaller batch waits for the next shuffle: batch normalisation dislikes tiny batches.
             order = torch.randperm(learnt)[: batches * schedule.batch].to(self.device)
-            for batch in order.split(schedule.batch):
-                for optimiser in optimisers:
-                    optimiser.zero_grad(set_to_none=True)
-                with self._precision():
-                    value = loss(batch)
-                value.backward()
-                nn.utils.clip_grad_norm_(parameters, schedule.clip, foreach=True)
-                for optimiser, cycle in zip(optimisers, cycles, strict=True):
-                    optimiser.step()
-                    cycle.step()
-                total += value.detach()
-            self._note(part, total.item() / batches)
+            self._note(part, self._epoch(loss, order.split(schedule.batch), optimiser) / batches)
             if self.held_out:
-                self._note(watched, self._watch(network, loss, torch.arange(learnt, count), schedule.batch))
-                if self.history[watched][-1] <= min(self.history[watched]):
-                    kept = {name: value.clone() for name, value in network.state_dict().items()}
-            self._keep(part, kept, network, *optimisers, *cycles)
-        if kept:
-            network.load_state_dict(kept)
+                rows = torch.arange(learnt, count, device=self.device)
+                self._note(validation, self._validated(network, loss, rows, schedule.batch))
+                if self.history[validation][-1] <= min(self.history[validation]):
+                    best = {name: value.clone() for name, value in network.state_dict().items()}
+            self._checkpoint.write(part, self.history, best, network, optimiser)
+        if best:
+            network.load_state_dict(best)
 
     def forget(self) -> None:
         """Removes the checkpoint, once what was trained is written."""
-        if self.checkpoint:
-            self.checkpoint.unlink(missing_ok=True)
+        self._checkpoint.remove()
 
-    def _note(self, part: str, *losses: float) -> None:
-        """Adds the losses of a part's next epochs."""
-        for loss in losses:
-            self.history[part].append(loss)
-            if self.live:
-                self.live.step = len(self.history[part])
-                self.live.log_metric(f"{part}/loss", loss)
-                self.live.next_step()
+    def _epoch(self, loss: Callable[[Tensor], Tensor], batches: Iterable[Tensor], optimiser: _Optimiser) -> float:
+        """Steps once a batch; the sum of their losses."""
+        total = torch.zeros((), device=self.device)
+        for batch in batches:
+            optimiser.zero_grad()
+            with self._precision():
+                value = loss(batch)
+            value.backward()
+            optimiser.step()
+            total += value.detach()
+        return total.item()
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
-
-    def _watch(self, network: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, batch: int) -> float:
+    def _validated(self, network: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, batch: int) -> float:
         """The mean loss of rows that no step sees. What a step does to its batch is the same for them in all epochs."""
         modes = [(module, module.training) for module in network.modules()]
         network.eval()
         with torch.random.fork_rng(), torch.inference_mode(), self._precision():
             torch.manual_seed(0)
-            total = sum(loss(some) * len(some) for some in rows.to(self.device).split(batch))
+            total = sum(loss(some) * len(some) for some in rows.split(batch))
         for module, training in modes:
             module.training = training
         return float(total) / len(rows)
 
-    def _keep(self, part: str, kept: dict[str, Tensor], network: nn.Module, *state: Any) -> None:
-        if self.checkpoint is None or time.monotonic() - self._written < self.pause:
-            return
-        content = {
-            "key": self.key,
-            "part": part,
-            "history": self.history,
-            "kept": kept,
-            "network": network.state_dict(),
-            "state": [one.state_dict() for one in state],
-            "random": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all(),
-        }
-        with room.renamed(self.checkpoint) as file:
-            torch.save(content, file)
-        self._written = time.monotonic()
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
 
-    def _resume(self, network: nn.Module, *state: Any) -> dict[str, Tensor]:
-        """Puts back what the checkpoint holds; the weights of the best epoch so far."""
-        left, self._left = self._left or {}, None
-        network.load_state_dict(left["network"])
-        for one, content in zip(state, left["state"], strict=True):
+    def _note(self, name: str, *losses: float) -> None:
+        """Adds the losses of the next epochs."""
+        for loss in losses:
+            self.history[name].append(loss)
+            if self.live:
+                self.live.step = len(self.history[name])
+                self.live.log_metric(f"{name}/loss", loss)
+                self.live.next_step()
+
+
+class _Optimiser:
+    """Weights learn by Muon, biases and normalisations by Adam at a fifth of its rate, both in one cycle of ``steps``.
+
+    ``learning_rate`` is Muon's peak.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, steps: int) -> None:
+        self.parameters = list(parameters)
+        weights, others = ([p for p in self.parameters if (p.ndim > 1) == large] for large in (True, False))
+        self.optimisers: list[torch.optim.Optimizer] = [
+            Muon(weights, learning_rate),
+            torch.optim.Adam(others, learning_rate / 5, fused=True),
+        ]
+        self.cycles = [
+            OneCycleLR(one, one.defaults["lr"], total_steps=steps, cycle_momentum=False) for one in self.optimisers
+        ]
+        self._stateful: list[Any] = [*self.optimisers, *self.cycles]
+
+    def zero_grad(self) -> None:
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        nn.utils.clip_grad_norm_(self.parameters, CLIP, foreach=True)
+        for optimiser, cycle in zip(self.optimisers, self.cycles, strict=True):
+            optimiser.step()
+            cycle.step()
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        return [one.state_dict() for one in self._stateful]
+
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+        for one, content in zip(self._stateful, state, strict=True):
             one.load_state_dict(content)
-        torch.set_rng_state(left["random"])
-        torch.cuda.set_rng_state_all(left["cuda"])
-        kept: dict[str, Tensor] = left["kept"]
-        return kept
 
 
 def _keep_memory() -> None:

@@ -1,13 +1,12 @@
-"""python -m stages.train.svm [FOLD]: the LMF maps -> predictions of a linear support vector machine, of all folds.
+"""A linear support vector machine: the plain row of the table (not in the poster).
 
-The plain row of the table (not in the poster). It sees the mean of a sequence's maps, the upper triangle of which holds
-all there is, of whole sequences only.
+It sees the mean of a sequence's maps, the upper triangle of which holds all there is, of whole sequences only.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,55 +14,55 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.svm import LinearSVC
 
-from stages.tables import parquet, room, schema
-from stages.train import FEATURES, OUT, answers
+from stages.tables import parquet, schema
+from stages.tables.params import Factor, Section
+from stages.tables.points import POINTS
+from stages.train.models import Run
+
+TABLE = schema.LMF
+METHODS = ("Linear SVM",)
+RUN = Run
+
+
+class Config(Section):
+    section: ClassVar[str] = "train.svm"
+
+    c: Factor  # weight of the errors against the margin
 
 
 @dataclass(frozen=True)
-class Config:
-    """params.yaml: train.svm."""
+class Machine:
+    """One emotion against the rest, of the ``emotions`` (codes) in the training; no classifier where it has but one."""
 
-    c: float  # weight of the errors against the margin
+    emotions: NDArray[np.int8]
+    classifier: LinearSVC | None
 
 
 def features(rows: pd.DataFrame) -> NDArray[np.float64]:
     """The mean map of each sequence, above the diagonal, in [-1, 1]: (rows, 2278)."""
-    maps = parquet.arrays(rows["maps"], "uint8", (schema.POINTS, schema.POINTS))
-    first, second = np.triu_indices(schema.POINTS, k=1)
+    maps = parquet.arrays(rows["maps"], "uint8", (POINTS, POINTS))
+    first, second = np.triu_indices(POINTS, k=1)
     return (maps.mean(axis=1)[:, first, second] - 127) / 128
 
 
-def predict(train: pd.DataFrame, test: pd.DataFrame, config: Config) -> NDArray[np.float32]:
-    """One emotion against the rest, learnt on ``train``: the softmax of the distances to the hyperplanes (test, 7).
+def fit(rows: pd.DataFrame, config: Config, trainer: None = None) -> Machine:
+    """Learns from ``rows``; no trainer is needed."""
+    emotions = np.unique(rows["emotion"])
+    if len(emotions) == 1:
+        return Machine(emotions, None)
+    return Machine(emotions, LinearSVC(C=config.c, random_state=0).fit(features(rows), rows["emotion"]))
 
-    It orders the emotions, but is no calibrated chance. An emotion that ``train`` does not show is never answered.
+
+def predict(machine: Machine, rows: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """The softmax of the distances to the hyperplanes, (rows, 7): it orders the emotions, but is no calibrated chance.
+
+    An emotion that the training does not show is never answered.
     """
-    distances = np.full((len(test), len(schema.EMOTIONS)), -np.inf)
-    shown = np.unique(train["emotion"])
-    if len(shown) == 1:  # nothing to tell apart
-        distances[:, shown - 1] = 0
+    distances = np.full((len(rows), len(schema.EMOTIONS)), -np.inf)
+    if machine.classifier is None:
+        distances[:, machine.emotions - 1] = 0
     else:
-        machine = LinearSVC(C=config.c, random_state=0).fit(features(train), train["emotion"])
-        found = machine.decision_function(features(test))
-        distances[:, shown - 1] = np.stack([-found, found], axis=1) if len(shown) == 2 else found
-    return softmax(distances, axis=1).astype(np.float32)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.train.svm", description=__doc__)
-    parser.add_argument("fold", type=int, nargs="*", help="only these folds")
-    folds = parser.parse_args().fold or room.params("protocol")["folds"]
-    config = Config(**room.params("train")["svm"])
-    rows = parquet.read(FEATURES / "lmf.parquet", schema.LMF)
-    found = []
-    for fold in room.progress(folds, "svm", len(folds)):
-        test = rows[rows["fold"] == fold]
-        train = rows[(rows["fold"] != fold) & (rows["set"] == schema.GENERAL)]
-        if len(test):
-            found.append(answers(test, "Linear SVM", predict(train, test, config)))
-    parquet.write(OUT / "predictions/svm.parquet", schema.PREDICTIONS, pd.concat(found))
-    room.say("train", f"svm: {len(found)} folds -> {sum(map(len, found))} predictions")
-
-
-if __name__ == "__main__":
-    room.run(main)
+        values = machine.classifier.decision_function(features(rows))
+        two = len(machine.emotions) == 2  # then there is but one hyperplane
+        distances[:, machine.emotions - 1] = np.stack([-values, values], axis=1) if two else values
+    return {METHODS[0]: softmax(distances, axis=1).astype(np.float32)}

@@ -2,7 +2,7 @@
 
 * The network starts as a block matcher: its first layer compares the frames at opposite shifts, all other layers
   pass on what they get (Dirac filters) with some random mixing, and the heads answer "average the two frames".
-* It sees local contrast instead of brightness (``Config.contrast``), so that shading does not scale the comparison.
+* It sees local contrast instead of brightness (``Size.contrast``), so that shading does not scale the comparison.
 * The motion of the triplets is known, and with it the filters of a cubic interpolation. Early in training the heads
   are also drawn towards those; the weight of this term falls to 0.
 * The optimiser is Muon.
@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,7 +19,8 @@ from torch import nn
 
 from stages.synthesize.separable import filter_local
 from stages.synthesize.sepconv import Config, SepConv
-from stages.synthesize.training.warps import Triplets, Warps, triplets
+from stages.synthesize.training.params import Sepconv
+from stages.synthesize.training.warps import Triplets, triplets
 from stages.tables.muon import Muon
 
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1), (0, 0))
@@ -29,34 +29,19 @@ SHARE = 0.5**0.5
 """The vertical and the horizontal filter of a frame each sum to this: the product is half of the output."""
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to learn."""
-
-    steps: int  # batches
-    batch: int  # triplets
-    learning_rate: float  # of Muon: peak, after a warm-up of a twentieth of the steps, then falling to 0
-    guidance: float  # weight of the distance to cubic interpolation's filters, at the start
-
-
 def fit(
-    faces: Sequence[np.ndarray],
-    config: Config,
-    warps: Warps,
-    schedule: Schedule,
-    seed: int,
-    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    faces: Sequence[np.ndarray], options: Sepconv, track: Callable[[Iterable[int]], Iterable[int]] = iter
 ) -> tuple[SepConv, float, float]:
     """Trains a grey network on uint8 ``faces`` (height, width).
 
     Returns it with its mean absolute error over the last tenth of the steps, and the plain average's on the same
     triplets, both in grey levels. The same on every run with one torch thread. ``track`` may show progress.
     """
-    torch.manual_seed(seed)
-    generator = np.random.default_rng(seed)
-    reach = config.taps // 2
-    network = SepConv(config)
-    draw = partial(triplets, faces, warps, reach, schedule.batch, generator)
+    torch.manual_seed(options.seed)
+    generator, schedule = np.random.default_rng(options.seed), options.schedule
+    reach = options.network.taps // 2
+    network = SepConv(Config(channels=1, **options.network.model_dump()))
+    draw = partial(triplets, faces, options.warps, reach, schedule.batch, generator)
     prepare(network, *_inner(draw(), reach))
     matrices = [weight for weight in network.parameters() if weight.ndim > 1]
     optimisers = [

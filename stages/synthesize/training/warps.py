@@ -8,15 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Warps:
-    """What the triplets are like."""
-
-    patch: int  # side of the middle frame, px
-    motion: float  # largest motion between the first and the last frame, px
-    noise: float  # largest standard deviation of the sensor noise in the first and the last frame, grey levels
-    smooth: tuple[float, float]  # distance over which the motion changes: least and most, px
+from stages.synthesize.training.params import Warps
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,8 @@ def _triplet(face: np.ndarray, warps: Warps, reach: int, generator: np.random.Ge
 
 def _smooth(side: int, largest: float, warps: Warps, generator: np.random.Generator) -> np.ndarray:
     """A smooth random vector field (side, side, 2) whose longest vector is ``largest``."""
-    distance = generator.uniform(*warps.smooth)
+    least, most = warps.smooth
+    distance = generator.uniform(least, most)
     knots = int(np.ceil(side / distance)) + 3
     size = int(knots * distance)
     field = cv2.resize(

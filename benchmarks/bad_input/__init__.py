@@ -1,1 +1,0 @@
-"""Damaged input of every kind, and what comes of it; see __main__.py."""

@@ -1,0 +1,55 @@
+"""Every measured result on one page, docs/results.md: the last run's table, and what each benchmark wrote.
+
+    python -m benchmarks.results
+
+Tests hold the page against these files.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmarks import common
+from stages.tables import files, stage
+
+PAGE = common.ROOT / "docs/results.md"
+BLOCKS = {
+    "results/table.md": ("dvc repro", None),
+    "benchmarks/seeds.md": ("python -m benchmarks.seeds 2017 2018 2019", None),
+    "benchmarks/methods.md": ("python -m benchmarks.methods dlib-flow ckplus aam aam-flow", None),
+    "benchmarks/variant.md": ("python -m benchmarks.variant", None),
+    "benchmarks/landmarks.md": ("python -m benchmarks.landmarks", "landmarks.svg"),
+    "benchmarks/interpolation.md": ("python -m benchmarks.interpolation", "interpolation.png"),
+    "benchmarks/training.md": ("python -m benchmarks.training", None),
+    "benchmarks/predict.md": ("python -m benchmarks.predict data/raw/simulated/cohn-kanade-images/S001/001", None),
+    "benchmarks/scale.md": ("python -m benchmarks.scale --sizes 1 10 100", "scale.png"),
+}
+"""The files of the page, where they are there: the command that writes each, and its figure."""
+HEAD = """# Results
+
+All that was measured, as the commands wrote it, on the simulated data set with params.yaml as it is in this repository;
+`python -m benchmarks.results` puts this page together. Times are those of two cores with nothing else to do.
+"""
+
+
+def page(root: Path = common.ROOT) -> str:
+    """The page, from the files as they are now."""
+    blocks = [HEAD]
+    for name, (command, figure) in BLOCKS.items():
+        if not (root / name).is_file():
+            continue
+        title, _, text = re.sub("^#", "##", (root / name).read_text(), flags=re.MULTILINE).partition("\n\n")
+        picture = f"![{title.strip('# ')}](../benchmarks/{figure})\n\n" if figure else ""
+        blocks.append(f"{title}\n\n`{command}` wrote {name}.\n\n{picture}{text.strip()}\n")
+    return "\n".join(blocks)
+
+
+def main() -> None:
+    common.parser(__doc__).parse_args()
+    files.write(PAGE, page())
+    print(f"results -> {PAGE.relative_to(common.ROOT)}")
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,1 @@
+"""What a person types: the command ``lmf-fer``, and ``predict``, which programs may import too."""

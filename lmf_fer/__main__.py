@@ -1,0 +1,5 @@
+"""``python -m lmf_fer`` is the command ``lmf-fer``."""
+
+from lmf_fer.cli import app
+
+app()

@@ -1,0 +1,136 @@
+"""The command ``lmf-fer``: arguments and help. Each command imports what does the work when it runs, and no sooner."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+from typer.core import TyperGroup
+
+from stages.tables.errors import UserError
+
+
+class Commands(TyperGroup):
+    """All commands. Exit status: 0 done, 1 failed with one line that says why, 2 wrong arguments, 130 Ctrl-C."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  help="Facial micro-expressions from landmarks: a reproduction of LMF-FER.",
+                  context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
+
+
+@app.command()
+def reproduce(
+    overrides: Annotated[list[str], Option("-S", metavar="KEY=VALUE", help="First change a line of params.yaml.")] = [],  # noqa: B006
+    workers: Annotated[int, Option(min=0, help="Stages side by side; 0 is as many as there are cores for.")] = 0,
+) -> None:
+    """Run the whole pipeline and print the table. Stages that are up to date are not run again."""
+    from lmf_fer import run
+
+    print(run.reproduce(overrides, workers))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, Option(min=1, max=65535, help="Port of the page on 127.0.0.1.")] = 4200,
+    runner: Annotated[bool, Option("--runner", hidden=True)] = False,
+) -> None:
+    """Open Prefect's page, to start and follow runs. It and everything that it started end with Ctrl-C."""
+    from lmf_fer import ui
+
+    ui.serve() if runner else ui.open(port)
+
+
+@app.command()
+def check() -> None:
+    """Check all of params.yaml. A run does so too, before anything else."""
+    from flows import parameters
+    from stages.tables import params
+
+    print(f"{params.PARAMS}: {len(params.flat(parameters.check()))} parameters, all valid")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at this machine and environment. Nothing is changed."""
+    from lmf_fer import doctor
+
+    doctor.examine()
+
+
+@app.command()
+def verify() -> None:
+    """Compare what is installed with what was published. hashes.txt knows the archives, RECORD the files."""
+    from lmf_fer import environment
+
+    environment.verify()
+
+
+@app.command()
+def licences() -> None:
+    """Print the licence of every installed package."""
+    from lmf_fer import environment
+
+    environment.licences()
+
+
+@app.command()
+def lock() -> None:
+    """Write hashes.txt anew. This needs uv and the package index."""
+    from lmf_fer import environment
+
+    environment.lock()
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], Argument(metavar="PATH", help="Folders of frames, video files, or trees of them.")],
+    out: Annotated[Path, Option(help="Folder for the tables and pictures.")] = Path("results/clips"),
+    video: Annotated[bool, Option("--video", help="Also each clip as a video with its landmarks.")] = False,
+    strip: Annotated[bool, Option("--strip", help="Also a picture of each clip's frames and LMF maps.")] = False,
+) -> None:
+    """Recognise the expression in clips. The networks of the last run do it."""
+    from lmf_fer.predict import command
+
+    command.predict(paths, out, video, strip)
+
+
+@app.command()
+def transfer(
+    root: Annotated[Path, Argument(metavar="ROOT", help="Folder that holds cohn-kanade-images/ and Emotion/.")],
+) -> None:
+    """Train on the last run's data set, test on another. All that is written stands in results/transfer."""
+    from lmf_fer import transfer
+
+    transfer.transfer(root)
+
+
+@app.command()
+def compare(
+    before: Annotated[str, Argument(metavar="BEFORE", help="Git revision, DVC experiment, or folder with a run.")],
+    after: Annotated[str, Argument(metavar="AFTER", help="Likewise; without it, this folder's own run.")] = ".",
+) -> None:
+    """Show two runs side by side. This covers the table, exact tests, and the parameters that differ."""
+    from lmf_fer import compare
+
+    print(compare.text(compare.find(before), compare.find(after)))
+
+
+@app.command()
+def fold(
+    stages: Annotated[list[str], Argument(metavar="STAGE", help="Stages of dvc.yaml, such as train-lmf@3.")],
+) -> None:
+    """Hand stages to the machines of a work pool. See docs/many_machines.md."""
+    from lmf_fer import run
+
+    run.fold(stages)

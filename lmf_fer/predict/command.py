@@ -1,0 +1,55 @@
+"""``lmf-fer predict``: folders of frames, videos, or trees of them -> tables and pictures of what each clip shows."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from lmf_fer.predict import clips, pictures, tables
+from lmf_fer.predict.predictor import Measured, Predictor, Settings, measure
+from stages.ingest.sequence import printable
+from stages.tables.errors import Unusable, UserError
+from stages.tables.parallel import each
+
+
+def predict(paths: list[Path], out: Path, video: bool, strip: bool) -> None:
+    """Writes the tables of all clips in and below ``paths`` to the folder ``out``, and, if asked, a picture of each.
+
+    A clip that cannot be used is a line on stderr and a row of rejected.csv. Raises UserError when none can be used.
+    """
+    predictor = Predictor.load()
+    everything = clips.find(paths)
+    branches: Counter[str] = Counter()
+    with tables.Writer(out, predictor.emotions) as writer:
+        work = partial(measured, settings=predictor.settings)
+        for clip, result in zip(everything, each(work, everything, "predict"), strict=True):
+            name = printable(str(clip))
+            if isinstance(result, Unusable):
+                reason = printable(str(result))
+                print(f"{name}: {result.code}: {reason.removeprefix(f'{name}: ')}", file=sys.stderr)
+                writer.reject(name, result.code, reason)
+                continue
+            answer = predictor.answer(result)
+            branches[answer.branch] += 1
+            writer.write(name, answer)
+            plain = re.sub(r"[^\w.-]+", "_", printable(clip.name))
+            stem = f"{branches.total():03}-{plain}"
+            if strip:
+                pictures.strip(out / f"{stem}.png", clip, result, answer, predictor)
+            if video:
+                pictures.video(out / f"{stem}.mp4", clip, result, answer, predictor)
+    if not branches:
+        raise UserError(f"none of {len(everything)} clips can be used; {out}/rejected.csv gives the reasons")
+    by_branch = ", ".join(f"{count} by {branch}" for branch, count in branches.most_common())
+    print(f"predict: {branches.total()} of {len(everything)} clips ({by_branch}) -> {out}/clips.csv, frames.csv")
+
+
+def measured(clip: Path, settings: Settings) -> Measured | Unusable:
+    """A clip's features, or why it has none; in a process of its own."""
+    try:
+        return measure(clips.frames(clip), settings, clip)
+    except Unusable as why:
+        return why

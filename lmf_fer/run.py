@@ -1,0 +1,52 @@
+"""The commands that run flows. Prefect is imported once the process knows its server, since it reads it then."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flows import server
+from stages.tables import pipeline
+from stages.tables.errors import UserError
+
+
+def reproduce(overrides: list[str], workers: int) -> str:
+    """Runs the pipeline; the results table. Raises UserError when a stage fails."""
+    own = server.connect()
+    from flows import reproduce as flow
+
+    if own is not None:
+        server.await_server(own)
+    state = flow.reproduce(overrides=overrides, workers=workers, return_state=True)
+    if not state.is_completed():
+        raise UserError(state.message)
+    return flow.TABLE.read_text()
+
+
+def fold(names: list[str]) -> None:
+    """Runs each stage on whichever worker of the pool is free, until all have ended.
+
+    Raises UserError when there is no such stage, no server, or when a stage fails.
+    """
+    known = pipeline.graph()
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"dvc.yaml has no stage {', '.join(unknown)}; dvc stage list --name-only shows what it has")
+    if server.connect() is not None:
+        raise UserError("no Prefect server runs here whose work pool could have workers; start one: make ui")
+    from prefect.client.schemas.objects import State
+    from prefect.deployments import arun_deployment
+    from prefect.deployments.runner import EntrypointType, RunnerDeployment
+
+    from flows.fold import fold
+
+    async def hand_out() -> list[State | None]:
+        module = EntrypointType.MODULE_PATH  # by which the workers import it
+        deployment = RunnerDeployment.from_flow(fold, "folds", work_pool_name="folds", entrypoint_type=module)
+        number = await deployment.aapply()
+        runs = (arun_deployment(number, parameters={"name": name}, flow_run_name=name) for name in names)
+        return [run.state for run in await asyncio.gather(*runs)]
+
+    states = asyncio.run(hand_out())
+    for name, state in zip(names, states, strict=True):
+        print(f"{name}: {state and (state.message or state.name)}")
+    if failed := sum(not (state and state.is_completed()) for state in states):
+        raise UserError(f"{failed} of {len(names)} stages did not complete; the lines above say why")

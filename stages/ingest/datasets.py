@@ -1,0 +1,61 @@
+"""The data sets that the pipeline reads: who reads them, what their emotion codes mean, and what is published of them.
+
+Adding one is an entry here and the file that reads it, with three functions (see ckplus.py, the plainest):
+
+    sequences(root) -> [Sequence, ...]   every recorded sequence; UserError when the folder is not that data set's
+    emotion(sequence) -> int             its code in the entry; Unusable when it has none
+    frames(sequence) -> [Path, ...]      its frames in order, neutral first, apex last; Unusable when one is missing
+
+An entry's codes are the first ones of seven, since tables and networks hold seven.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from stages.ingest import casme2, ckplus, samm, smic
+from stages.ingest.megc import CLASSES
+from stages.tables.schema import EMOTIONS
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Reader; emotions by code; published numbers of recorded sequences, of their subjects, of sequences by emotion.
+
+    ``micro`` says that what was filmed are micro-expressions. Nothing is published of what is simulated.
+    """
+
+    reader: ModuleType
+    emotions: dict[int, str]
+    sequences: int = 0
+    subjects: int = 0
+    classes: dict[str, int] = field(default_factory=dict)
+    micro: bool = False
+
+
+DATASETS = {
+    # stages/simulate writes CK+'s layout.
+    "simulated": DataSet(ckplus, EMOTIONS),
+    # Lucey et al., CVPR workshops 2010.
+    "ckplus": DataSet(
+        ckplus, EMOTIONS, 593, 123, dict(zip(EMOTIONS.values(), (45, 18, 59, 25, 69, 28, 83), strict=True))
+    ),
+    # Yan et al., PLOS ONE 2014; of its list of 2014-05-08 with 255 lines, the paper uses 247.
+    "casme2": DataSet(casme2, CLASSES, 247, 26, {"negative": 88, "positive": 32, "surprise": 25}, micro=True),
+    # Davison et al., IEEE Trans. Affective Computing 2018: 32 people were filmed, 29 of whom showed a micro-expression.
+    "samm": DataSet(samm, CLASSES, 159, 29, {"negative": 92, "positive": 26, "surprise": 15}, micro=True),
+    # Li et al., FG 2013: the high-speed camera's part (HS).
+    "smic": DataSet(smic, CLASSES, 164, 16, {"negative": 70, "positive": 51, "surprise": 43}, micro=True),
+}
+
+
+def classes(name: str) -> list[dict[str, Any]]:
+    """The rows of the classes table of a data set."""
+    known = DATASETS[name]
+    return [
+        {"dataset": name, "emotion": code, "label": label, "published": known.classes.get(label, 0),
+         "micro": known.micro}
+        for code, label in known.emotions.items()
+    ]  # fmt: skip

@@ -1,0 +1,59 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import glob
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stages.tables.errors import UserError
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
+              errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)  # fmt: skip
+"""What a full or read-only disk, or something in the way, says."""
+
+
+@contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """A temporary path to write to, renamed to ``path`` when the block ends well and removed when it does not."""
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two runs at once must not share one
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        with temporary.open("ab") as held:
+            with suppress(OSError):  # not every file system knows locks; then nothing is ever taken for a leftover
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield temporary
+            os.replace(temporary, path)
+    except OSError as error:
+        about = Path(os.fsdecode(error.filename or temporary))
+        if error.errno not in UNWRITABLE or about not in (temporary, path, *path.parents):
+            raise
+        reason = os.strerror(error.errno or 0).lower()
+        raise UserError(f"{path}: cannot be written ({reason}); free some space or change its permissions") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write(path: Path | str, content: str | bytes) -> None:
+    """Writes a whole file; see ``atomic``."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes the temporary files of ``path`` whose process was killed: nobody holds their lock any more.
+
+    A process that was killed can be listed long after, until somebody collects it, and its number says nothing on
+    another machine: its locks go at once, and everywhere.
+    """
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError), left.open("rb+") as file:  # it is in use, or somebody else's
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()

@@ -1,0 +1,86 @@
+"""The page of all measured results, and the benchmarks that wrote what stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import project, results
+from stages.tables.errors import UserError
+from tests.conftest import ROOT, write_params
+
+BENCHMARKS = [file.stem for file in sorted(ROOT.glob("benchmarks/*.py")) if "\ndef main()" in file.read_text()]
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, timeout=300,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+
+
+def test_the_page_is_made_of_the_files_as_they_are() -> None:
+    assert results.PAGE.read_text() == results.page(), "python -m benchmarks.results renews it"
+
+
+def test_every_result_is_on_the_page_with_the_command_that_wrote_it() -> None:
+    files = [*ROOT.glob("results/*.md"), *ROOT.glob("benchmarks/*.md")]
+    assert {str(file.relative_to(ROOT)) for file in files} <= set(results.BLOCKS)
+    for name, (command, figure) in results.BLOCKS.items():
+        if name.startswith("benchmarks/"):
+            assert command.split()[:3] == ["python", "-m", f"benchmarks.{Path(name).stem}"]
+        assert figure is None or (ROOT / "benchmarks" / figure).is_file()
+    figures = {file.name for kind in ("png", "svg") for file in ROOT.glob(f"benchmarks/*.{kind}")}
+    assert figures == {figure for _, figure in results.BLOCKS.values() if figure}
+
+
+def test_no_number_on_the_page_contradicts_another() -> None:
+    """What the last run's table says of a method, the tables of several runs say too."""
+    (row,) = re.findall(r"^\| Linear SVM .*%\s*\|$", (ROOT / "results/table.md").read_text(), re.MULTILINE)
+    mixed = re.findall(r"(\d+\.\d\d) ±", row)[0]
+    for name in ("seeds", "methods"):
+        assert mixed in (ROOT / f"benchmarks/{name}.md").read_text()
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_help_needs_no_run(tmp_path: Path, name: str) -> None:
+    done = run(tmp_path, f"benchmarks.{name}", "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: python -m benchmarks.{name} [-h]")
+    assert f"    python -m benchmarks.{name}" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_interpolation_says_how_to_make_the_weights_that_are_missing(tmp_path: Path, content: bytes | None) -> None:
+    write_params(tmp_path)
+    if content is not None:
+        from stages.synthesize.weights import UNTRAINED
+
+        (tmp_path / "data/interim").mkdir(parents=True)
+        (tmp_path / "data/interim/sepconv.safetensors").write_bytes(UNTRAINED)
+    done = run(tmp_path, "benchmarks.interpolation", "--people", "1")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: data/interim/sepconv.safetensors: ")
+    assert "dvc repro data/dvc.yaml:interpolator" in done.stderr
+    assert "synthesize.interpolator: sepconv" in done.stderr
+
+
+def test_accuracies_are_not_rounded_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """143432 of 177000 answers are 81.0350282%; the six digits of the table alone would give 81.03."""
+    write_params(tmp_path, evaluate={"draws": 1000})
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/table.csv").write_text(
+        "method,set,total,mean\nSVM,general,177,0.903955\nSVM,micro,177,0.717514\nSVM,mixed,177,0.810350\n"
+    )
+    monkeypatch.setattr(project, "run", lambda command, folder: "")
+    table = project.percent(tmp_path, "train.seed=2017")
+    assert table.map("{:.2f}".format).loc["SVM"].to_dict() == {"general": "90.40", "micro": "71.75", "mixed": "81.04"}
+
+
+def test_a_copy_needs_a_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    with pytest.raises(UserError, match=r"^dvc.lock: not found; run make reproduce first$"), project.copied():
+        pass
