@@ -2,7 +2,7 @@
 
     python -m tests.recorded LOG.json stages.train lmf 0
 
-Whatever opens a file from C or C++ is caught where this project calls it: Parquet, and OpenCV's pictures.
+What opens a file in other languages than Python is caught where this project calls it: Parquet and safetensors.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import safetensors
 
 from stages.tables import params
 
@@ -47,6 +48,7 @@ def leaves(section: type[params.Section], where: str) -> Iterator[str]:
 
 def main() -> None:
     read, values, table, writer = params.read, params.values, pq.ParquetFile, pq.ParquetWriter.__init__
+    weights = safetensors.safe_open
 
     def reading(section: type[Any], path: Any = params.PARAMS) -> Any:
         lines.update(leaves(section, section.section))
@@ -64,7 +66,11 @@ def main() -> None:
         note(path, "w")
         writer(self, path, *rest, **more)
 
-    params.read, params.values = reading, all_values
+    def weights_opened(path: Any, *rest: Any, **more: Any) -> Any:
+        note(path, "r")
+        return weights(path, *rest, **more)
+
+    params.read, params.values, safetensors.safe_open = reading, all_values, weights_opened
     pq.ParquetFile, pq.ParquetWriter.__init__ = table_opened, table_written
     sys.addaudithook(heard)
     sys.argv = sys.argv[2:]

@@ -46,9 +46,7 @@ def each(
     yield from progress(results, label, total=total)
 
 
-def _local(
-    function: Callable[[Item], Result], items: Iterable[Item], processes: int, total: int
-) -> Iterator[Result]:
+def _local(function: Callable[[Item], Result], items: Iterable[Item], processes: int, total: int) -> Iterator[Result]:
     items = iter(items)
     batch = max(1, min(BATCH, total // (4 * processes)))  # few items are spread evenly rather than batched
     with Parallel(n_jobs=processes, return_as="generator", batch_size=batch) as parallel:
