@@ -12,6 +12,8 @@ from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
 
+from stages.tables.errors import UserError
+
 LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"))
 
 _one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
@@ -20,22 +22,26 @@ _one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
 def mend() -> list[Path]:
     """Removes files that a DVC which was killed left half-written, and which it could not read again.
 
-    Without dvc.lock, DVC takes what it has from its run cache, so nothing runs again that ran to its end.
+    Without dvc.lock, DVC takes what it has from its run cache, so nothing runs again that ran to its end. Raises
+    UserError when DVC cannot work here, as in a folder without git.
     """
     removed = []
-    with contextlib.suppress(LockError), Repo() as repo, repo.lock:  # held by another process: it is being written
-        for path in LOCK_FILES:
+    try:
+        with contextlib.suppress(LockError), Repo() as repo, repo.lock:  # held by another process: it is being written
+            for path in LOCK_FILES:
+                try:
+                    Lockfile(repo, str(path)).load()
+                except DvcException:
+                    removed.append(path)
+            waiting = Path(repo.tmp_dir or "", "rwlock")
             try:
-                Lockfile(repo, str(path)).load()
-            except DvcException:
-                removed.append(path)
-        waiting = Path(repo.tmp_dir or "", "rwlock")
-        try:
-            json.loads(waiting.read_text() if waiting.is_file() else "{}")
-        except ValueError:
-            removed.append(waiting)
-        for path in removed:
-            path.unlink()
+                json.loads(waiting.read_text() if waiting.is_file() else "{}")
+            except ValueError:
+                removed.append(waiting)
+            for path in removed:
+                path.unlink()
+    except DvcException as error:
+        raise UserError(f"DVC cannot work here ({error}); run in a git clone of the repository") from None
     return removed
 
 

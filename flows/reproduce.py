@@ -99,9 +99,11 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
     os.chdir(server.ROOT)
     logger = get_run_logger()
     with FileLock(LOCK):  # two runs would change params.yaml under each other; a killed run's lock is free
-        for file in graph.mend():
-            logger.warning(f"{file} was half-written when DVC was killed; removed, DVC's cache knows what was in it")
         try:
+            for file in graph.mend():
+                logger.warning(
+                    f"{file} was half-written when DVC was killed; removed, DVC's cache knows what was in it"
+                )
             for line in parameters.apply([*changes.overrides(), *overrides]):
                 logger.info(line)
             workers = workers or max(1, (os.cpu_count() or 1) // params.line("train.threads", int))

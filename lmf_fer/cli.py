@@ -70,7 +70,7 @@ def doctor() -> None:
 
 @app.command()
 def verify() -> None:
-    """Compare what is installed with what was published. hashes.txt knows the archives, RECORD the files."""
+    """Check what is installed. Archives are compared with hashes.txt, files with their package's RECORD."""
     from lmf_fer import environment
 
     environment.verify()
@@ -109,7 +109,7 @@ def predict(
 def transfer(
     root: Annotated[Path, Argument(metavar="ROOT", help="Folder that holds cohn-kanade-images/ and Emotion/.")],
 ) -> None:
-    """Train on the last run's data set, test on another. All that is written stands in results/transfer."""
+    """Train on the last run's data set, test on another. Everything is written to results/transfer."""
     from lmf_fer import transfer
 
     transfer.transfer(root)

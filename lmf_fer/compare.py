@@ -54,9 +54,11 @@ def read(name: str, get: Read) -> Run:
             f"{name}: holds no run ({TABLE} and {params.PARAMS}); a run is kept by"
             " git add results/table.* dvc.lock data/dvc.lock params.yaml, and a commit"
         ) from None
+    except (ValueError, KeyError, AttributeError, yaml.YAMLError) as error:
+        raise UserError(f"{name}: its {TABLE} or {params.PARAMS} is damaged ({error}); restore it") from None
     try:
         answers = pd.read_csv(io.BytesIO(get(ANSWERS))).set_index("sequence")
-    except (OSError, DvcException):
+    except (OSError, DvcException, ValueError, KeyError):
         answers = None
     return Run(name, rows, values, answers if answers is not None and counted(rows, answers) else None)
 

@@ -35,7 +35,7 @@ def python() -> Iterator[tuple[str, str]]:
 def packages() -> Iterator[tuple[str, str]]:
     """The packages that constraints.txt pins and the project asks for, at the versions that were tested."""
     pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    asked = re.findall(r'^    "([\w-]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    asked = re.findall(r'^    "([\w.-]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     pins = {_plain(name): pin for name, pin in pinned.items()}
     different, missing = [], []
     for name in asked:
@@ -64,9 +64,12 @@ def machine() -> Iterator[tuple[str, str]]:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
         yield (GOOD if memory > MEMORY else BAD), f"{memory:.0f} GB memory; a run takes up to {MEMORY}"
     tool = shutil.which("nvidia-smi")  # asking torch would take seconds
-    gpu = subprocess.run([tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True,
-                         timeout=10).stdout.split("\n")[0] if tool else ""  # fmt: skip
-    yield NOTE, f"GPU: {gpu}" if gpu else "no NVIDIA GPU; none is needed"
+    try:
+        gpu = subprocess.run([tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True,
+                             timeout=10).stdout.split("\n")[0] if tool else ""  # fmt: skip
+        yield NOTE, f"GPU: {gpu}" if gpu else "no NVIDIA GPU; none is needed"
+    except (OSError, subprocess.SubprocessError):
+        yield NOTE, "nvidia-smi does not answer, so no GPU will be used"
 
 
 def model() -> Iterator[tuple[str, str]]:
@@ -103,11 +106,11 @@ def data() -> Iterator[tuple[str, str]]:
 
     try:
         sequences = dataset.reader.sequences(root)
+        counts = len(sequences), sum(map(labelled, sequences))
     except UserError as error:
         simulated = name == "simulated" and not root.exists()
         yield (NOTE, f"{root}: no data set there yet; make reproduce simulates it") if simulated else (BAD, str(error))
     else:
-        counts = len(sequences), sum(map(labelled, sequences))
         published = dataset.sequences, sum(dataset.classes.values())
         whole = f"; published: {published[0]} and {published[1]}" if any(published) and counts != published else ""
         yield (NOTE if whole else GOOD), f"data set '{name}': {counts[0]} sequences, {counts[1]} labels{whole}"

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+DATA = (".html", ".json", ".npz")
 
 
 def module_file(module: str, root: Path = ROOT) -> Path | None:
@@ -34,7 +35,8 @@ def is_empty(file: Path) -> bool:
 def files_of(command: str, root: Path = ROOT) -> list[Path]:
     """All files of this repository that ``python -m MODULE ...`` runs, directly or not, without empty ones, by name.
 
-    The model that ``python -m stages.train MODEL`` names is imported by that name.
+    With the data files in the same folder that their code names, such as a page's template. The model that
+    ``python -m stages.train MODEL`` names is imported by that name.
     """
     words = command.split()
     assert words[:2] == ["python", "-m"], command
@@ -47,4 +49,6 @@ def files_of(command: str, root: Path = ROOT) -> list[Path]:
         file = todo.pop()
         done.add(file)
         todo |= {found for module in imported(file) if (found := module_file(module, root)) is not None} - done
-    return sorted(file for file in done if not is_empty(file))
+    data = {other for file in done for other in file.parent.iterdir()
+            if other.suffix in DATA and other.name in file.read_text()}  # fmt: skip
+    return sorted({file for file in done if not is_empty(file)} | data)

@@ -105,6 +105,9 @@ def test_what_is_wrong_is_one_sentence_with_its_line(tmp_path: Path, name: str, 
         ("# " + "x" * 200_000, "no list of parameters is larger"),
         (TEXT.split("machine:")[0] + "machine: 5\n", "machine is 5; it must be a section of workers, "),
         (TEXT.replace("train:", "trian:"), "trian is no parameter; did you mean train?"),
+        (TEXT.replace("train:", "train:\n  lmff: {a: 1}"), "train.lmff is no parameter; did you mean lmf?"),
+        (TEXT.replace("ingest:", "ingest:\n  margins: {a: 1}"), "ingest.margins is no parameter; did you mean margin?"),
+        (TEXT + "extra: {a: 1}\n", "extra is no parameter; "),
     ],
 )
 def test_files_that_are_no_list_of_parameters(tmp_path: Path, text: str | bytes, says: str) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+from flows import parameters
 from lmf_fer.predict import clips, pictures, tables
 from lmf_fer.predict.predictor import Measured, Predictor, Settings, measure
 from stages.ingest.sequence import printable
@@ -20,6 +21,7 @@ def predict(paths: list[Path], out: Path, video: bool, strip: bool) -> None:
 
     A clip that cannot be used is a line on stderr and a row of rejected.csv. Raises UserError when none can be used.
     """
+    parameters.check()
     predictor = Predictor.load()
     everything = clips.find(paths)
     branches: Counter[str] = Counter()

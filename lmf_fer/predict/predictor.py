@@ -62,7 +62,7 @@ class Settings:
             others = " or ".join(name for name, method in methods.METHODS.items() if method.any_video)
             raise UserError(f"params.yaml: landmark.method is '{landmark.method}', whose points exist for the data set"
                             f" only and for no clip; set it to {others} and run make reproduce first")  # fmt: skip
-        return cls(params.read(Ingest), landmark, params.read(Featurize), params.line("protocol.frames", int))
+        return cls(params.read(Ingest), landmark, params.read(Featurize), params.line("protocol.frames", params.Frames))
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,9 @@ def _networks(folder: Path, model: str, settings: Featurize) -> list[Any]:
 
     from stages.train import weights
 
-    torch.set_num_threads(params.line("train.threads", int))
+    torch.set_num_threads(params.line("train.threads", params.Count))
     networks: list[Any] = []
-    for fold in params.line("protocol.folds", list[int]):
+    for fold in params.line("protocol.folds", params.Folds):
         file = folder / f"{model}-{fold}.safetensors"
         content = weights.load(file)
         if content.model != model:

@@ -33,7 +33,7 @@ def predictions(folds: list[int]) -> tuple[pd.DataFrame, int]:
 
 
 def main() -> None:
-    settings, folds = params.read(Evaluate), params.line("protocol.folds", list[int])
+    settings, folds = params.read(Evaluate), params.line("protocol.folds", params.Folds)
     share = settings.micro_share
     predicted, count = predictions(folds)
     sequences = parquet.read(INTERIM / "sequences.parquet", SEQUENCES)

@@ -1,4 +1,4 @@
-"""The stage's section of params.yaml."""
+"""``params.yaml``: evaluate."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def plan() -> pd.DataFrame:
 
 
 def main() -> None:
-    function = partial(featurize, settings=params.read(Featurize), frames=params.line("protocol.frames", int))
+    function = partial(featurize, settings=params.read(Featurize), frames=params.line("protocol.frames", params.Frames))
     work = plan()
     with (
         parquet.Writer(OUT / "lmf.parquet", schema.LMF) as lmf,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.ingest import datasets, faces, protocol
-from stages.ingest.params import Dataset, Folds, Ingest
+from stages.ingest.params import Dataset, Ingest
 from stages.ingest.sequence import Sequence, printable
 from stages.tables import parallel, params, parquet, schema, stage
 from stages.tables.errors import Unusable, UserError
@@ -34,7 +34,9 @@ def main() -> None:
             labelled.append((sequence, known.reader.emotion(sequence)))
         except Unusable as why:
             reject(sequence, why)
-    fold = protocol.folds((sequence.subject for sequence, _ in labelled), len(params.line("protocol.folds", Folds)))
+    fold = protocol.folds(
+        (sequence.subject for sequence, _ in labelled), len(params.line("protocol.folds", params.Folds))
+    )
     rows: list[dict[str, Any]] = []
     with parquet.Writer(FRAMES_PATH, schema.FRAMES) as frames:
         crops = partial(faces.crops_or_reason, files=known.reader.frames, options=options)

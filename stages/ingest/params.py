@@ -5,24 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from stages.ingest.datasets import DATASETS
-from stages.tables.params import Name, Section
+from stages.tables.params import Folds, Name, Section
 
 if TYPE_CHECKING:  # no type checker knows the names
     DatasetName: TypeAlias = str
 else:
     DatasetName = Literal[tuple(DATASETS)]
-
-
-def _counted(folds: list[int]) -> list[int]:
-    if folds != list(range(len(folds))):
-        raise ValueError("must count the folds, from 0 and without a gap: [0, 1, 2]")
-    return folds
-
-
-Folds: TypeAlias = Annotated[list[int], Field(min_length=2, max_length=1000), AfterValidator(_counted)]
 
 
 class Dataset(Section):

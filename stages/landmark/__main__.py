@@ -18,7 +18,7 @@ REJECTED_TABLE = Path("data/interim/rejected_landmark.parquet")
 
 def main() -> None:
     settings = params.read(Landmark)
-    root, originals = Path(params.line("dataset.root", str)), params.line("protocol.originals", int)
+    root, originals = Path(params.line("dataset.root", str)), params.line("protocol.originals", params.Frames)
     sequences = parquet.read(SEQUENCE_TABLE, SEQUENCES)
     method, models = METHODS[settings.method], {}
     if method.fit:

@@ -96,6 +96,8 @@ def _made(name: str) -> Path:
 
 def _losses() -> pd.DataFrame:
     files = sorted(_made("history").glob("*/plots/metrics/*/loss.tsv"))
+    if not files:
+        raise UserError(f"{RESULTS / 'history'}: holds no losses; run the stages that come first: dvc repro evaluate")
     losses = [pd.read_csv(file, sep="\t", dtype=LOSSES).assign(network=file.parent.name) for file in files]
     return pd.concat(losses).rename(columns={"step": "epoch"})
 

@@ -19,8 +19,8 @@ REJECTED_PATH = "data/interim/rejected_synthesize.parquet"
 
 
 def main() -> None:
-    options, originals = params.read(Synthesize), params.line("protocol.originals", int)
-    levels = depth(originals, params.line("protocol.frames", int))
+    options, originals = params.read(Synthesize), params.line("protocol.originals", params.Frames)
+    levels = depth(originals, params.line("protocol.frames", params.Frames))
     device = str(machine.device()) if options.interpolator in NETWORKS else "cpu"  # asking takes torch
     interpolator = (options.interpolator, options.weights, device)
     choose(*interpolator)  # a wrong file fails here, before any work

@@ -43,6 +43,12 @@ def _rising(pair: list[Any]) -> list[Any]:
     return pair
 
 
+def _counted(folds: list[int]) -> list[int]:
+    if folds != list(range(len(folds))):
+        raise ValueError("must count the folds, from 0 and without a gap: [0, 1, 2]")
+    return folds
+
+
 Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
 Factor: TypeAlias = Annotated[float, Field(gt=0, le=16)]
@@ -50,6 +56,8 @@ Pixels: TypeAlias = Annotated[float, Field(gt=0, le=10_000)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Noise: TypeAlias = Annotated[float, Field(ge=0, le=50)]
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
+Frames: TypeAlias = Annotated[int, Field(ge=2, le=257)]
+Folds: TypeAlias = Annotated[list[int], Field(min_length=2, max_length=1000), AfterValidator(_counted)]
 Range: TypeAlias = Annotated[list[T], Field(min_length=2, max_length=2), AfterValidator(_rising)]
 """[least, most]"""
 
@@ -60,11 +68,11 @@ def read(section: type[S], path: Path | str = PARAMS) -> S:
     Raises UserError, with the line and the nearest valid name, when the file is missing, is no plain YAML, or when the
     section holds an unknown name, a wrong type or an impossible value.
     """
-    model = _composed([section], extra="ignore")
-    found: Any = _validated(model, *_parsed(path), path)
+    model, (values, nodes) = _composed([section], extra="ignore"), _parsed(path)
+    value: Any = _validated(model, _own(model, values), nodes, path)
     for name in section.section.split("."):
-        found = getattr(found, name)
-    return cast(S, found)
+        value = getattr(value, name)
+    return cast(S, value)
 
 
 def line(name: str, kind: type[T], path: Path | str = PARAMS) -> T:
@@ -124,7 +132,7 @@ def _composed(sections: Iterable[type[Section]], extra: str) -> type[BaseModel]:
 
 def _validated(model: type[BaseModel], values: dict[str, Any], nodes: yaml.Node, path: Path | str) -> BaseModel:
     try:
-        return model.model_validate(_own(model, values))
+        return model.model_validate(values)
     except ValidationError as error:
         faults = sorted(_faults(error, model, nodes))
         _, number, sentence = faults[0]

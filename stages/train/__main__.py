@@ -19,13 +19,14 @@ FEATURES, PREDICTIONS = Path("data/features"), Path("results/predictions")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
     parser.add_argument("model", choices=models.names())
-    parser.add_argument("fold", type=int, nargs="?", help="only this fold; needed for a network")
+    parser.add_argument("fold", type=int, nargs="*",
+                        help="of a network one; of another model only these, without which it does all")  # fmt: skip
     arguments = parser.parse_args()
-    model, fold = models.load(arguments.model), arguments.fold
-    if fold is None and not model.RUN.together:
+    model, folds = models.load(arguments.model), arguments.fold
+    if len(folds) != 1 and not model.RUN.together:
         parser.error(f"{arguments.model} is trained one fold at a time: python -m stages.train {arguments.model} 0")
-    folds = params.line("protocol.folds", list[int]) if fold is None else [fold]
-    name = arguments.model if model.RUN.together else f"{arguments.model}-{fold}"
+    name = arguments.model if model.RUN.together else f"{arguments.model}-{folds[0]}"
+    folds = folds or params.line("protocol.folds", params.Folds)
     config, table = params.read(model.Config), FEATURES / f"{model.TABLE.name}.parquet"
     rows = parquet.read(table, model.TABLE)
     tables = []
