@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lmf_fer.environment import plain
 from stages.tables.errors import Unusable, UserError
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def packages() -> Iterator[tuple[str, str]]:
     """The packages that constraints.txt pins and the project asks for, at the versions that were tested."""
     pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     asked = re.findall(r'^    "([\w.-]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    pins = {_plain(name): pin for name, pin in pinned.items()}
+    pins = {plain(name): pin for name, pin in pinned.items()}
     different, missing = [], []
     for name in asked:
         try:
@@ -44,7 +45,7 @@ def packages() -> Iterator[tuple[str, str]]:
         except PackageNotFoundError:
             missing.append(name)
             continue
-        pin = pins.get(_plain(name), installed)
+        pin = pins.get(plain(name), installed)
         if installed.split("+")[0] != pin.split("+")[0]:  # +cpu and +cu126 are the same version
             different.append(f"{name} {installed} (tested: {pin})")
     if missing:
@@ -120,10 +121,6 @@ def data() -> Iterator[tuple[str, str]]:
 
 
 CHECKS = {"software": (python, packages), "machine": (machine,), "models": (model,), "data": (data,)}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def examine() -> None:

@@ -31,6 +31,11 @@ def packages() -> list[Distribution]:
     return [by_name[name] for name in sorted(by_name) if name != "lmf-fer"]
 
 
+def plain(name: str) -> str:
+    """A package's name as the package index compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def hashed(package: Distribution) -> Iterator[tuple[Path, str]]:
     """The files of a package whose hash its RECORD states, and that hash, as ``sha256=...``.
 
@@ -69,7 +74,7 @@ def installed(folder: Path) -> dict[str, str]:
     for report in sorted(folder.glob("installed-*.json")):
         for item in json.loads(report.read_text())["install"]:
             if digest := item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256"):
-                name = re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower()
+                name = plain(item["metadata"]["name"])
                 latest[name] = item["metadata"]["version"], digest
     return {f"{name}=={version}": digest for name, (version, digest) in latest.items()}
 
