@@ -12,11 +12,9 @@ from stages.evaluate.params import Evaluate
 from stages.tables import files, params, parquet, stage
 from stages.tables.errors import UserError
 from stages.tables.methods import DTAGN
-from stages.tables.schema import CLASSES, LMF, PREDICTIONS, REJECTED, SEQUENCES
+from stages.tables.schema import CLASSES, LMF, PREDICTIONS, REJECTED, REJECTING, SEQUENCES
 
 INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
-REJECTING = ("ingest", "synthesize", "landmark")
-"""The stages that may set sequences aside."""
 
 
 def predictions(folds: list[int]) -> tuple[pd.DataFrame, int]:

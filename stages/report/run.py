@@ -20,12 +20,10 @@ from stages.report.times import Time
 from stages.tables import images, params, parquet, pipeline
 from stages.tables.errors import UserError
 from stages.tables.points import POINTS
-from stages.tables.schema import CLASSES, FRAMES, LANDMARKS, LMF, REJECTED, SEQUENCES, Table
+from stages.tables.schema import CLASSES, FRAMES, LANDMARKS, LMF, REJECTED, REJECTING, SEQUENCES, Table
 from stages.tables.stage import time_file
 
 INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
-REJECTING = ("ingest", "synthesize", "landmark")
-"""The stages that may set sequences aside."""
 BENCHMARKS = Path("benchmarks")
 MEASURED = ("landmarks", "interpolation")
 """Benchmarks that the page shows: measured on simulated people before this run, and committed with the code."""

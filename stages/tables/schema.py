@@ -132,6 +132,8 @@ REJECTED = Table(
         Column("reason", pa.string(), "what was wrong, in which file, and what to do"),
     ),
 )
+REJECTING = ("ingest", "synthesize", "landmark")
+"""The stages that may set sequences aside."""
 
 LMF = Table(
     "lmf",
