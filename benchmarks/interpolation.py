@@ -29,7 +29,8 @@ from stages.landmark.landmarker import Landmarker
 from stages.landmark.methods import METHODS as LANDMARKERS
 from stages.landmark.params import Landmark
 from stages.report.style import WIDTH, render, style
-from stages.simulate import sequence, tree
+from stages.simulate import score, sequence, tree
+from stages.simulate.params import Variety
 from stages.simulate.portraits.film import FIRST
 from stages.synthesize.interpolators import choose
 from stages.synthesize.recursion import Interpolator, densify, depth
@@ -57,22 +58,17 @@ Case = tuple[str, np.ndarray, np.ndarray | None, Box | None]
 """A kind, the true frames (odd count, height, width), and for a sequence its true landmarks and its face box."""
 
 
-def clip(score: sequence.Score, kept: tuple[int, ...], frames: int) -> sequence.Score:
+def clip(whole: score.Score, kept: tuple[int, ...], frames: int) -> score.Score:
     """The score of ``frames`` frames that lie evenly between the ``kept`` ones: the truth about in-betweens."""
     at = np.linspace(0, len(kept) - 1, frames)
     before = np.minimum(at.astype(int), len(kept) - 2)
     shares, first, second = at - before, np.take(kept, before), np.take(kept, before + 1)
-    actions = [
-        {unit: tuple((1 - s) * x + s * y for x, y in zip(sides, score.actions[b][unit], strict=True))
-         for unit, sides in score.actions[a].items()}
-        for s, a, b in zip(shares, first, second, strict=True)
-    ]  # fmt: skip
 
     def blend(values: np.ndarray) -> np.ndarray:
         share = shares.reshape(-1, *[1] * (values.ndim - 1))
         return (1 - share) * values[first] + share * values[second]
 
-    return replace(score, actions=actions, poses=blend(score.poses), flicker=blend(score.flicker))
+    return replace(whole, actions=blend(whole.actions), poses=blend(whole.poses))
 
 
 def warped(picture: np.ndarray, longest: float, generator: np.random.Generator) -> np.ndarray:
@@ -91,12 +87,13 @@ def warped(picture: np.ndarray, longest: float, generator: np.random.Generator) 
 def cases(people: range, margin: float) -> Iterator[Case]:
     """Everything that is interpolated: warped pictures and sequences of people who are in no other data."""
     assets, maps = tree.model()
+    variety = params.line("simulate.variety", Variety)
     for number in stage.progress(people, "people"):
-        who = sequence.subject(assets, np.random.default_rng([number, FIRST, 0]))
+        who = sequence.subject(assets, variety, np.random.default_rng([number, FIRST, 0]))
         generator = np.random.default_rng([number, FIRST, 1])
-        score = sequence.score(who, number % len(EMOTIONS) + 1, LENGTH, generator)
+        whole = score.draw(number % len(EMOTIONS) + 1, LENGTH, who.habits, variety, generator)
         for kind, kept in CLIPS.items():
-            filmed = list(sequence.film(assets, maps, who, clip(score, kept, 9), 0.0, generator))
+            filmed = list(sequence.film(assets, maps, who, clip(whole, kept, 9), 0.0, generator))
             frames, points = (np.stack(part) for part in zip(*filmed, strict=True))
             face = find_face(frames[0], 0, Path(kind))
             crop = crop_box(face, margin, *frames.shape[:0:-1])

@@ -21,15 +21,19 @@ BLOCKS = {
     "benchmarks/variant.md": ("python -m benchmarks.variant", None),
     "benchmarks/landmarks.md": ("python -m benchmarks.landmarks", "landmarks.svg"),
     "benchmarks/interpolation.md": ("python -m benchmarks.interpolation", "interpolation.png"),
+    "benchmarks/action_units.md": ("python -m benchmarks.action_units UNITS.json", None),
+    "benchmarks/landmark_errors.md": ("python -m benchmarks.landmark_errors", None),
+    "benchmarks/actors.md": ("python -m benchmarks.actors", None),
     "benchmarks/training.md": ("python -m benchmarks.training", None),
     "benchmarks/predict.md": ("python -m benchmarks.predict data/raw/simulated/cohn-kanade-images/S001/001", None),
     "benchmarks/scale.md": ("python -m benchmarks.scale --sizes 1 10 100", "scale.png"),
-}
+}  # fmt: skip
 """The files of the page, where they are there: the command that writes each, and its figure."""
 HEAD = """# Results
 
-All that was measured, as the commands wrote it, on the simulated data set with params.yaml as it is in this repository;
-`python -m benchmarks.results` puts this page together. Times are those of two cores with nothing else to do.
+All that was measured, as the commands wrote it, on the simulated data set with the params.yaml of this repository,
+or as it was at the commit that a block names. `python -m benchmarks.results` puts this page together. Times are of
+two cores with nothing else to do.
 """
 
 

@@ -119,7 +119,7 @@ def overhead(device: torch.device) -> tuple[float, float]:
     config, _ = brief()
     batch = config.schedule.batch
     network = lmf.LmfFer(config, config.width.default).to(device).train()
-    maps = torch.randint(0, 256, (batch, config.maps, POINTS, POINTS), dtype=torch.uint8, device=device)
+    maps = torch.randint(0, 256, (batch, config.maps[0], POINTS, POINTS), dtype=torch.uint8, device=device)
     truth = torch.arange(batch, device=device) % len(EMOTIONS)
 
     def bare() -> None:

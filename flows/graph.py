@@ -14,7 +14,7 @@ from dvc.repo import Repo, lock_repo
 
 from stages.tables.errors import UserError
 
-LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"))
+LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"), Path("networks/dvc.lock"))
 
 _one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
 

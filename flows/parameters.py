@@ -30,7 +30,7 @@ from stages.tables.params import PARAMS, Count, Section, Share
 from stages.train.params import Train
 
 ROOT = Path(__file__).parents[1]
-PIPELINES = (ROOT / "dvc.yaml", ROOT / "data/dvc.yaml")
+PIPELINES = (ROOT / "dvc.yaml", ROOT / "data/dvc.yaml", ROOT / "networks/dvc.yaml")
 COMMAND = re.compile(r"^ +cmd: python -m (stages[.\w]*)(?: (\w+))?", re.MULTILINE)
 
 

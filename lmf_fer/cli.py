@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer import Argument, Option
@@ -98,11 +98,15 @@ def predict(
     out: Annotated[Path, Option(help="Folder for the tables and pictures.")] = Path("results/clips"),
     video: Annotated[bool, Option("--video", help="Also each clip as a video with its landmarks.")] = False,
     strip: Annotated[bool, Option("--strip", help="Also a picture of each clip's frames and LMF maps.")] = False,
+    networks: Annotated[
+        Literal["auto", "run", "shipped"],
+        Option(help="The last run's, or the shipped LMF-FER; auto: the last run's, if it is finished."),
+    ] = "auto",
 ) -> None:
-    """Recognise the expression in clips. The networks of the last run do it."""
+    """Recognise the expression in clips. The last run's networks do it, or the shipped one."""
     from lmf_fer.predict import command
 
-    command.predict(paths, out, video, strip)
+    command.predict(paths, out, video, strip, networks)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from stages.tables import files, parquet, pipeline, schema
 from stages.tables.errors import UserError
 
 WORK = Path("results/transfer")
+SHIPPED = Path("networks/lmf.safetensors")
 SEQUENCES = "data/interim/sequences.parquet"
 TABLES = (schema.LMF, schema.DTAGN)
 TESTED, TRAINED = 0, 1
@@ -39,6 +41,8 @@ def transfer(root: Path) -> None:
         if not _features(table).is_file():
             raise UserError(f"{_features(table)}: no such table; run make reproduce first")
     files.write(WORK / "params.yaml", yaml.safe_dump(changed(parameters.check(), root), sort_keys=False))
+    (WORK / SHIPPED).parent.mkdir(exist_ok=True)
+    shutil.copy(SHIPPED, WORK / SHIPPED)
     before, training, evaluation = commands(pipeline.graph())
     for command, outputs in before:
         run(command)

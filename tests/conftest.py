@@ -17,8 +17,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "simulate": {"subjects": 4, "sequences": 2, "frames": [5, 7]},
     "portraits": {"people": 2, "pictures": 2},
     "sepconv": {"network": {"width": 2, "widest": 4, "taps": 5}, "schedule": {"steps": 2, "batch": 2}},
+    "pretrain": {"people": 12, "lmf": {"width": {"default": 0.0625}, "lstm_layers": 1, "lstm_size": 8,
+                                       "schedule": {"batch": 4, "learning_rate": 0.001}}},
     "train": {
-        "lmf": {"width": {"default": 0.0625}, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0, "maps": 2,
+        "lmf_actors": {"schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
+        "lmf": {"width": {"default": 0.0625}, "lstm_layers": 1, "lstm_size": 8, "dropout": 0.0,
                 "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},
         "dtagn": {"width": {"default": 0.0625}, "dropout": 0.0, "dtgn_epochs": 1, "joint_epochs": 2,
                   "schedule": {"epochs": 1, "batch": 4, "learning_rate": 0.001}},

@@ -113,7 +113,7 @@ def write(
     Only ingest and two folds have left their time. One sequence of the last subject has no micro recording: synthesize
     rejected it.
     """
-    for name in ("params.yaml", "dvc.yaml", "data/dvc.yaml"):
+    for name in ("params.yaml", "dvc.yaml", "data/dvc.yaml", "networks/dvc.yaml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text((REPOSITORY / name).read_text())
     (root / "benchmarks").mkdir()

@@ -1,4 +1,4 @@
-"""Runs a stage's command and writes down which lines of params.yaml and which files under data/ and results/ it opens.
+"""Runs a stage's command and writes down which lines of params.yaml, and which tables and weights, it opens.
 
     python -m tests.recorded LOG.json stages.train lmf 0
 
@@ -28,7 +28,7 @@ opened: dict[str, set[str]] = {"read": set(), "written": set()}
 def note(path: Any, mode: str) -> None:
     if isinstance(path, str | bytes | os.PathLike):
         name = os.path.relpath(os.fsdecode(path))
-        if name.startswith(("data/", "results/", "benchmarks/")) and not name.startswith("results/times"):
+        if name.startswith(("data/", "results/", "benchmarks/", "networks/")) and not name.startswith("results/times"):
             opened["written" if set(mode) & set("wax+") else "read"].add(name)
 
 

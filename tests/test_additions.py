@@ -17,7 +17,8 @@ from stages.tables import parquet, schema
 from tests.checkout import Checkout
 from tests.conftest import ROOT
 
-TRAININGS = ("train-lmf@0", "train-lmf@1", "train-dtagn@0", "train-dtagn@1")
+TRAININGS = tuple(f"train-{model}@{fold}" for model in ("lmf", "lmf_actors", "dtagn") for fold in (0, 1))
+PRETRAIN = "networks/dvc.yaml:pretrain"
 
 MODEL = '''"""A toy: every sequence shows what most training sequences show."""
 
@@ -226,10 +227,12 @@ def changed(checkout: Checkout) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "again"),
     [
-        ("stages/tables/muon.py", {*TRAININGS, "data/dvc.yaml:interpolator"}),
+        ("stages/tables/muon.py", {*TRAININGS, "data/dvc.yaml:interpolator", PRETRAIN}),
         ("stages/ingest/datasets.py", {"ingest"}),
         ("stages/landmark/params.py", {"landmark"}),
-        ("stages/simulate/plan.py", {"data/dvc.yaml:simulate", "data/dvc.yaml:portraits"}),
+        ("stages/simulate/plan.py", {"data/dvc.yaml:simulate", "data/dvc.yaml:portraits", PRETRAIN}),
+        ("stages/train/lmf_actors.py", {"train-lmf_actors@0", "train-lmf_actors@1"}),
+        ("stages/pretrain/learning.py", {PRETRAIN}),
         ("stages/train/svm.py", {"train-svm"}),
         ("stages/synthesize/training/fit.py", {"data/dvc.yaml:interpolator"}),
         ("stages/evaluate/params.py", {"evaluate"}),
@@ -245,9 +248,10 @@ def test_a_changed_line_runs_only_what_it_is_part_of(checkout: Checkout, file: s
 def test_every_stage_reads_exactly_the_lines_and_tables_that_it_declares(checkout: Checkout) -> None:
     """Two runs of every command: as it is, and with the choices that read what the default leaves alone."""
     plan = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    plan |= yaml.safe_load((ROOT / "data/dvc.yaml").read_text())["stages"]
-    order = ("simulate", "portraits", "interpolator", "ingest", "synthesize", "landmark", "featurize", "train-lmf",
-             "train-dtagn", "train-svm", "evaluate", "report")  # fmt: skip
+    for file in ("data/dvc.yaml", "networks/dvc.yaml"):
+        plan |= yaml.safe_load((ROOT / file).read_text())["stages"]
+    order = ("simulate", "portraits", "interpolator", "pretrain", "ingest", "synthesize", "landmark", "featurize",
+             "train-lmf", "train-lmf_actors", "train-dtagn", "train-svm", "evaluate", "report")  # fmt: skip
     assert set(order) == set(plan)
     other = {"synthesize": {"interpolator": "sepconv"}, "landmark": {"method": "ckplus"}}
     reads: dict[str, set[str]] = {name: set() for name in order}

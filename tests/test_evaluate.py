@@ -213,6 +213,38 @@ def test_tests_between_methods_are_paired_by_sequence(finished: Path, predicted:
     }  # fmt: skip
 
 
+def test_rows_with_actors_stand_beside_the_published_ones(finished: Path, tmp_path: Path) -> None:
+    """Predictions of LMF-FER with actors, here those of LMF-FER with some put right, change no published number."""
+    finished_run.write(tmp_path, subjects=12)
+    for file in sorted((tmp_path / "results/predictions").glob("lmf-*.parquet")):
+        rows = parquet.read(file, PREDICTIONS)
+        rows = rows.assign(method="LMF-FER with actors")
+        right = rows["sequence"].str.endswith("1")
+        rows.loc[right, "predicted"] = rows.loc[right, "emotion"]
+        parquet.write(file.with_name(file.name.replace("lmf-", "lmf_actors-")), PREDICTIONS, rows)
+    finished_run.run(tmp_path, "evaluate")
+    results, before = tmp_path / "results", finished / "results"
+    assert (results / "table.json").read_bytes() == (before / "table.json").read_bytes()
+    text, published = (folder / "table.md" for folder in (results, before))
+    assert text.read_text().startswith(published.read_text().partition("# Further methods")[0])
+    assert "# What actors change" in text.read_text()
+    assert "actors" not in published.read_text()
+    tables = [pd.read_csv(folder / "table.csv") for folder in (results, before)]
+    both = tables[0][~tables[0]["method"].str.contains("actors")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(both, tables[1])
+    assert list(tables[0]["method"].unique())[:3] == ["DTAGN", "LMF-FER", "Joint framework"]
+    cells = tables[0].set_index(["method", "set"])["correct"]
+    for method in ("LMF-FER", "Joint framework"):
+        assert cells[f"{method} with actors", "micro"] > cells[method, "micro"]
+    tests = json.loads((results / "statistics.json").read_text())["comparisons"]
+    gains = {(test["first"], test["second"]): test for test in tests if test["set"] == "micro"}
+    for method in ("LMF-FER", "Joint framework"):
+        test = gains[f"{method} with actors", method]
+        assert test["only_second"] == 0
+        assert test["only_first"] == cells[f"{method} with actors", "micro"] - cells[method, "micro"]
+    assert ("Joint framework with actors", "LMF-FER with actors") in gains
+
+
 def test_same_bytes_whatever_the_order_of_files_and_rows(finished: Path, tmp_path: Path) -> None:
     finished_run.write(tmp_path, subjects=12)
     for number, file in enumerate(sorted((tmp_path / "results/predictions").glob("*.parquet"))):

@@ -16,8 +16,9 @@ def reproduced(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Chec
 
 
 def test_the_first_run_ran_every_stage(finished: Path) -> None:
-    train = {f"train-{model}@{fold}" for model in ("lmf", "dtagn") for fold in FOLDS} | {"train-svm"}
+    train = {f"train-{model}@{fold}" for model in ("lmf", "lmf_actors", "dtagn") for fold in FOLDS} | {"train-svm"}
     data = {f"data/dvc.yaml:{name}" for name in ("simulate", "portraits", "interpolator")}
+    data |= {"networks/dvc.yaml:pretrain"}
     rest = data | {"ingest", "synthesize", "landmark", "featurize", "evaluate", "report"}
     assert set((finished / ".ran").read_text().split()) == train | rest
     times = {file.stem: json.loads(file.read_text()) for file in (finished / "results/times").iterdir()}

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lmf_fer.predict import Predictor, clips, tables
+from lmf_fer.predict import Predictor, clips, command, predictor, tables
 from lmf_fer.predict.predictor import METHODS
 from stages.ingest.datasets import classes
 from stages.tables import params, parquet
@@ -86,7 +86,7 @@ def test_a_folder_a_video_and_an_array_are_the_same_clip(
     from_video = predictor(np.stack(list(clips.frames(project / "clip.avi"))))  # compressed, so only alike
     assert np.abs(from_video.landmarks.points - answer.landmarks.points).mean() < 0.5
     large = predictor(np.stack([cv2.resize(frame, None, fx=2, fy=2) for frame in frames]))
-    assert large.sfem == pytest.approx(answer.sfem, rel=0.25), "the gate does not see how near the camera was"
+    assert large.sfem == pytest.approx(answer.sfem, rel=0.4), "the gate does not see how near the camera was"
     with pytest.raises(ValueError, match="uint8"):
         predictor(frames.astype(float))
 
@@ -163,6 +163,46 @@ def test_without_a_finished_run_there_is_a_sentence(
     spoil(project)
     monkeypatch.chdir(project)
     with pytest.raises(UserError, match=says):
+        Predictor.load()
+
+
+def test_without_a_run_the_shipped_network_answers_and_says_so(
+    project: Path, simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    config = params.read(lmf.Config)
+    torch.manual_seed(1)
+    weights.save(project / "shipped.safetensors", "lmf", config, lmf.LmfFer(config, config.width.default))
+    monkeypatch.setattr(predictor, "NETWORK", project / "shipped.safetensors")
+    shutil.copytree(simulated / "cohn-kanade-images/S001/001", project / "clip")
+
+    def predicted(networks: Any) -> pd.DataFrame:
+        command.predict([Path("clip")], Path("out"), False, True, networks)
+        assert {"run": "the last run's networks", "shipped": "the shipped network"}[used] in capsys.readouterr().out
+        assert (project / "out/001-clip.png").is_file()
+        return pd.read_csv("out/clips.csv")
+
+    used = "run"
+    ran = predicted("auto")
+    assert list(ran["networks"]) == ["run"]
+    assert {"threshold", "branch", "DTAGN says", "Joint framework happy"} <= set(ran)
+    used = "shipped"
+    forced = predicted("shipped")
+    assert Predictor.load(networks="shipped")(grey(simulated)).threshold is None
+    for folder in ("results", "data"):
+        shutil.rmtree(project / folder)
+    alone = predicted("auto")
+    pd.testing.assert_frame_equal(alone, forced)
+    emotions = ["anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise"]
+    wanted = ["clip", "frames", "networks", "sfem", "LMF-FER says", *(f"LMF-FER {emotion}" for emotion in emotions)]
+    assert list(alone) == wanted
+    assert list(alone["networks"]) == ["shipped"]
+    assert alone.iloc[0, 5:].sum() == pytest.approx(1, abs=1e-4)
+    assert (alone.iloc[0, 5:] != ran.loc[0, wanted[5:]]).any()
+    with pytest.raises(UserError, match="no such table"):
+        Predictor.load(networks="run")
+    (project / "shipped.safetensors").unlink()
+    with pytest.raises(UserError, match="no such file"):
         Predictor.load()
 
 

@@ -89,6 +89,10 @@ INSTEAD = {
         "dvc repro --single-item train-lmf@1 train-dtagn@1", "a small run has two folds"),
     "pip install -c constraints.txt -e '.[dask]'": ("pip install --help", "installs"),
     "pip install --require-hashes -r hashes.txt": ("pip install --help", "installs"),
+    "python -m benchmarks.action_units UNITS.json": (
+        "python -m benchmarks.action_units --help", "the reference is no part of the project"),
+    "python -m benchmarks.actors": ("python -m benchmarks.actors --help", "minutes"),
+    "python -m benchmarks.landmark_errors": ("python -m benchmarks.landmark_errors --help", "needs a run"),
     "python -m benchmarks.interpolation": ("python -m benchmarks.interpolation --help", "minutes"),
     "python -m benchmarks.landmarks": ("python -m benchmarks.landmarks --help", "minutes"),
     "python -m benchmarks.methods dlib-flow ckplus aam aam-flow": ("python -m benchmarks.methods --help", "minutes"),
@@ -193,7 +197,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_parameter_and_file_that_is_named_exists(page: Path, tmp_path: Path) -> None:
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    names = set(params.flat(values)) | {f"train.{name}" for name in values["train"]}
+    names = {
+        ".".join(parts[:n])
+        for line in params.flat(values)
+        for parts in [line.split(".")]
+        for n in range(2, len(parts) + 1)
+    }
     words = quoted(page) + [word for command, _ in shell(page) for word in command.split()]
     for word in words:
         name = re.split("[:=]", word.removeprefix("-S "))[0]

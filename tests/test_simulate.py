@@ -15,14 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.simulate import assets as model
-from stages.simulate import faces, render, sequence, skin, tree
+from stages.simulate import faces, render, score, sequence, skin, tree
 from stages.simulate.params import Simulate
 from stages.simulate.plan import COUNTS, MOST, SUBJECTS, plan
 from stages.tables import parallel, params
 from stages.tables.errors import UserError
-from tests.conftest import run_stage, write_params
+from tests.conftest import ROOT, run_stage, write_params
 
-TINY = Simulate(subjects=2, sequences=1, frames=[4, 5], noise=2.0, seed=7)
+VARIETY = params.read(Simulate, ROOT / "params.yaml").variety
+TINY = Simulate(subjects=2, sequences=1, frames=[4, 5], noise=2.0, seed=7, variety=VARIETY)
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +38,19 @@ def maps(assets: model.Assets) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def somebody(assets: model.Assets) -> sequence.Subject:
-    return sequence.subject(assets, np.random.default_rng(5))
+    return sequence.subject(assets, VARIETY, np.random.default_rng(5))
 
 
-def still(who: sequence.Subject, **units: float) -> sequence.Score:
+def still(**units: float) -> score.Score:
     """A one-frame score without head motion: action units by number, for example ``u26=1``."""
-    actions = {int(name[1:]): (value, value) for name, value in units.items()}
-    return sequence.Score(actions, [actions], np.zeros((1, 5)), np.ones(1))
+    levels = np.zeros((len(score.UNITS), 2))
+    for name, value in units.items():
+        levels[int(name[1:]) == score.UNITS] = value
+    return score.Score(levels, levels[None], np.zeros((1, 6)))
 
 
-def shoot(assets, maps, who, score):  # type: ignore[no-untyped-def]
-    image, points = next(sequence.film(assets, maps, who, score, 0.0, np.random.default_rng(0)))
+def shoot(assets, maps, who, played):  # type: ignore[no-untyped-def]
+    image, points = next(sequence.film(assets, maps, who, played, 0.0, np.random.default_rng(0)))
     return image.astype(float), points
 
 
@@ -132,21 +135,18 @@ def test_expression_unfolds_slowly_from_neutral(assets: model.Assets) -> None:
     shares = []
     for number in range(40):
         generator = np.random.default_rng(number)
-        who = fake_subject(generator)
-        score = sequence.score(who, number % 7 + 1, 12, generator)
-        assert all(value == (0, 0) for value in score.actions[0].values())
-        meshes = [faces.act(assets, assets.vertices, actions) for actions in score.actions]
-        points = [assets.landmarks(mesh)[:, :2] for mesh in meshes]
+        played = score.draw(number % 7 + 1, 12, score.habits(VARIETY, generator), VARIETY, generator)
+        assert (played.actions[0] == 0).all()
+        points = [assets.landmarks(acted(assets, levels))[:, :2] for levels in played.actions]
         steps = [np.abs(distances(b) - distances(a)).sum() for a, b in pairwise(points)]
         shares.append(np.mean(steps[:2]) / np.mean(steps))
-    assert 0.15 < np.mean(shares) < 0.35
+    assert 0.1 < np.mean(shares) < 0.5
     assert np.std(shares) > 0.03
 
 
-def fake_subject(generator: np.random.Generator) -> sequence.Subject:
-    """Somebody whose looks do not matter."""
-    habits = dict.fromkeys(faces.ACTION_UNITS, (1.0, 1.0))
-    return sequence.Subject(**dict.fromkeys(sequence.Subject.__dataclass_fields__) | {"habits": habits, "gain": 1.0})
+def acted(assets: model.Assets, levels: np.ndarray) -> np.ndarray:
+    """The mesh with units at ``levels`` (units, 2)."""
+    return faces.act(assets, assets.vertices, dict(zip(score.UNITS.tolist(), levels.tolist(), strict=True)))
 
 
 def distances(points: np.ndarray) -> np.ndarray:
@@ -154,11 +154,13 @@ def distances(points: np.ndarray) -> np.ndarray:
 
 
 def test_contempt_is_one_sided_and_happiness_raises_the_corners(assets: model.Assets) -> None:
-    generator = np.random.default_rng(3)
-    left, right = sequence.score(fake_subject(generator), 2, 9, generator).apex[14]
-    assert min(left, right) < 0.2 * max(left, right)
-    smile = sequence.score(fake_subject(generator), 5, 9, generator).apex
-    before, after = assets.landmarks(assets.vertices), assets.landmarks(faces.act(assets, assets.vertices, smile))
+    generator, alike = np.random.default_rng(3), np.ones((len(score.UNITS), 2))
+    change = {"intensity_spread": 0.0, "extra_units": [0, 0], "contempt_weak_side": [0.0, 0.1]}
+    variety = VARIETY.model_copy(update=change)
+    sides = [score.draw(2, 9, alike, variety, generator).apex[score.UNITS == 14][0] for _ in range(9)]
+    assert all(min(both) < 0.2 * max(both) for both in sides if max(both))
+    smile = score.draw(5, 9, alike, variety, generator).apex
+    before, after = assets.landmarks(assets.vertices), assets.landmarks(acted(assets, smile))
     assert (after[[48, 54], 1] > before[[48, 54], 1] + 0.05).all()
     assert after[54, 0] - after[48, 0] > before[54, 0] - before[48, 0] + 0.05
 
@@ -199,8 +201,8 @@ def test_true_landmarks_are_where_the_skin_is(assets, maps, somebody, landmark: 
     albedo = somebody.looks.surface.albedo.copy()
     cv2.circle(albedo, (round(column - 0.5), round(row - 0.5)), 4, 1.0, -1)
     marked = replace(somebody, looks=replace(somebody.looks, surface=replace(somebody.looks.surface, albedo=albedo)))
-    plain, points = shoot(assets, maps, somebody, still(somebody, u26=jaw))
-    spotted, _ = shoot(assets, maps, marked, still(somebody, u26=jaw))
+    plain, points = shoot(assets, maps, somebody, still(u26=jaw))
+    spotted, _ = shoot(assets, maps, marked, still(u26=jaw))
     change = np.clip(spotted - plain, 0, None)
     rows, columns = np.indices(change.shape)
     centre = np.array([(change * columns).sum(), (change * rows).sum()]) / change.sum()
@@ -208,8 +210,8 @@ def test_true_landmarks_are_where_the_skin_is(assets, maps, somebody, landmark: 
 
 
 def test_image_and_landmarks_move_together(assets, maps, somebody) -> None:  # type: ignore[no-untyped-def]
-    plain, points = shoot(assets, maps, somebody, still(somebody))
-    moved, there = shoot(assets, maps, somebody, replace(still(somebody), poses=np.array([[0, 0, 0, 3.0, -2.0]])))
+    plain, points = shoot(assets, maps, somebody, still())
+    moved, there = shoot(assets, maps, somebody, replace(still(), poses=np.array([[0, 0, 0, 3.0, -2.0, 0]])))
     np.testing.assert_allclose(there - points, np.broadcast_to([3.0, -2.0], (68, 2)), atol=1e-3)
     face = np.s_[150:330, 240:400]
     step, _ = cv2.phaseCorrelate(plain[face], moved[face], cv2.createHanningWindow((160, 180), cv2.CV_64F))
@@ -227,12 +229,12 @@ def test_light_on_the_skin_does_not_flicker_as_the_head_moves(somebody) -> None:
 
 
 def test_pictures_show_a_face_with_texture_that_differs_between_people(assets, maps, somebody) -> None:  # type: ignore[no-untyped-def]
-    image, points = shoot(assets, maps, somebody, still(somebody))
+    image, points = shoot(assets, maps, somebody, still())
     cheek = image[tuple(np.s_[int(y) - 8 : int(y) + 8] for y in points[[31, 36]].mean(axis=0)[::-1])]
     assert image.std() > 20
     assert 1 < cheek.std() < 40  # something for optical flow to hold on to
-    other = sequence.subject(assets, np.random.default_rng(6))
-    assert np.abs(shoot(assets, maps, other, still(other))[0] - image).mean() > 10
+    other = sequence.subject(assets, VARIETY, np.random.default_rng(6))
+    assert np.abs(shoot(assets, maps, other, still())[0] - image).mean() > 10
 
 
 # failures

@@ -32,10 +32,13 @@ from tests.conftest import ROOT, run_stage
 SCHEDULE = Schedule(epochs=1, batch=4, learning_rate=1e-3)
 LMF = lmf.Config(
     width=Width(default=0.0625, paper=1.0),
+    weighted_maps=2,
+    negative_slope=0.1,
     lstm_layers=1,
     lstm_size=16,
     dropout=0.0,
-    maps=2,
+    maps=[2],
+    whole_share=1.0,
     shortest_part=1.0,
     other_motion=0.0,
     head_motion=0.0,
@@ -95,9 +98,9 @@ def test_width_one_is_vgg16() -> None:
     network = lmf.LmfFer(LMF, LMF.width.of("paper"))
     convolutions = [layer for layer in network.encoder if isinstance(layer, nn.Conv2d)]
     assert len(convolutions) == 13
-    # VGG16's convolutions hold 14,714,688 values with three input channels; ours see one.
+    # VGG16's convolutions hold 14,714,688 values with three input channels: here a map and two weighted copies of it.
     values = sum(value.numel() for layer in convolutions for value in layer.parameters())
-    assert values == 14_714_688 - 2 * 64 * 9
+    assert values == 14_714_688
     assert network.eval()(torch.zeros(2, 8, 68, 68, dtype=torch.uint8)).shape == (2, 7)
 
 
@@ -141,6 +144,16 @@ def test_a_start_is_the_part_of_the_table_that_it_says() -> None:
         np.testing.assert_allclose(half[i], resample(track[: 1 + len(track) // 2], 4), atol=1e-5)
 
 
+def test_a_step_sees_whole_sequences_parts_of_them_and_onsets() -> None:
+    torch.manual_seed(0)
+    frames = torch.tensor([4, 9, 21]).repeat(4000)
+    share = augment.onsets(frames, 0.35, 0.4)
+    assert (share == 1).float().mean() == pytest.approx(0.4, abs=0.02)
+    assert (share < 0.35)[frames == 21].float().mean() == pytest.approx(0.3 * np.log(0.35 / 0.1) / np.log(10), abs=0.02)
+    steps = (share * (frames - 1))[frames == 21]
+    assert steps.min() == pytest.approx(2, abs=0.05), "as many as micro sequences have"
+
+
 def test_landmark_errors_spare_the_first_frame_and_grow_with_the_motion() -> None:
     torch.manual_seed(0)
     still = torch.rand(400, 1, 68, 2)
@@ -181,7 +194,8 @@ def test_a_turn_moves_what_lies_before_against_what_lies_behind() -> None:
     still = model.landmarks(model.vertices)
     width = np.linalg.norm(still[16] - still[0])
     np.testing.assert_allclose(augment.DEPTH, (still[:, 2] - still[:, 2].mean()) / width, atol=0.006)
-    moves = [model.landmarks(faces.pose(model.vertices, *angles)) - still for angles in ((0.1, 0, 0), (0, 0.1, 0))]
+    turns = np.array([(0.1, 0, 0), (0, 0.1, 0)])
+    moves = [model.landmarks(faces.pose(model.vertices, angles)) - still for angles in turns]
     modes = [(move - move.mean(axis=0))[:, :2].ravel() for move in (*moves, still)]
     torch.manual_seed(0)
     points = torch.tensor(still[None, None, :, :2] * 100).float().repeat(50, 3, 1, 1)
@@ -599,7 +613,7 @@ def test_a_damaged_file_of_weights_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_key_of_a_checkpoint_digests_every_file_that_the_training_imports() -> None:
-    code = "from stages.train import lmf, networks; print(*networks._imported())"
+    code = "from stages.train import lmf, networks; print(*networks.imported())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {str(Path(file).relative_to(ROOT / "stages")) for file in done.stdout.split()}
     assert {"tables/muon.py", "train/augment.py", "train/lmf.py", "train/optimise.py"} <= imported

@@ -7,25 +7,28 @@ import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from flows import parameters
-from lmf_fer.predict import clips, pictures, tables
-from lmf_fer.predict.predictor import Measured, Predictor, Settings, measure
+from lmf_fer.predict import clips, tables
+from lmf_fer.predict.predictor import RUN, Measured, Predictor, Settings, measure
 from stages.ingest.sequence import printable
 from stages.tables.errors import Unusable, UserError
 from stages.tables.parallel import each
 
 
-def predict(paths: list[Path], out: Path, video: bool, strip: bool) -> None:
+def predict(
+    paths: list[Path], out: Path, video: bool, strip: bool, networks: Literal["auto", "run", "shipped"]
+) -> None:
     """Writes the tables of all clips in and below ``paths`` to the folder ``out``, and, if asked, a picture of each.
 
     A clip that cannot be used is a line on stderr and a row of rejected.csv. Raises UserError when none can be used.
     """
     parameters.check()
-    predictor = Predictor.load()
+    predictor = Predictor.load(networks=networks)
     everything = clips.find(paths)
     branches: Counter[str] = Counter()
-    with tables.Writer(out, predictor.emotions) as writer:
+    with tables.Writer(out, predictor) as writer:
         work = partial(measured, settings=predictor.settings)
         for clip, result in zip(everything, each(work, everything, "predict"), strict=True):
             name = printable(str(clip))
@@ -39,6 +42,8 @@ def predict(paths: list[Path], out: Path, video: bool, strip: bool) -> None:
             writer.write(name, answer)
             plain = re.sub(r"[^\w.-]+", "_", printable(clip.name))
             stem = f"{branches.total():03}-{plain}"
+            if strip or video:
+                from lmf_fer.predict import pictures  # Matplotlib takes long
             if strip:
                 pictures.strip(out / f"{stem}.png", clip, result, answer, predictor)
             if video:
@@ -46,7 +51,9 @@ def predict(paths: list[Path], out: Path, video: bool, strip: bool) -> None:
     if not branches:
         raise UserError(f"none of {len(everything)} clips can be used; {out}/rejected.csv gives the reasons")
     by_branch = ", ".join(f"{count} by {branch}" for branch, count in branches.most_common())
-    print(f"predict: {branches.total()} of {len(everything)} clips ({by_branch}) -> {out}/clips.csv, frames.csv")
+    whose = "the last run's networks" if predictor.source == RUN else "the shipped network"
+    counts = f"{branches.total()} of {len(everything)} clips ({by_branch}) with {whose}"
+    print(f"predict: {counts} -> {out}/clips.csv, frames.csv")
 
 
 def measured(clip: Path, settings: Settings) -> Measured | Unusable:

@@ -18,7 +18,6 @@ from stages.landmark.landmarker import FALLBACK
 from stages.report.style import render, style
 from stages.tables import files
 from stages.tables.errors import UserError
-from stages.tables.methods import JOINT
 from stages.tables.points import POINTS
 
 MARGIN = 230
@@ -30,7 +29,7 @@ WHITE, GREY, GREEN, ORANGE = (255, 255, 255), (150, 150, 150), (115, 158, 0), (0
 
 
 def video(file: Path, clip: Path, measured: Measured, answer: Answer, predictor: Predictor) -> None:
-    """Writes the clip with its landmarks and, beside it, what the joint framework says of the clip so far.
+    """Writes the clip with its landmarks and, beside it, the answer for the clip so far.
 
     Points are orange in frames where they could only be carried over a gap. Raises UserError when it cannot be written.
     """
@@ -70,12 +69,14 @@ def drawn(
             cv2.circle(image, (round(float(x)), round(float(y))), radius, colour, -1, cv2.LINE_AA)
         lines = [f"frame {number}: {status}"]
         if so_far is not None:
-            sign = ">" if so_far.sfem > so_far.threshold else "<="
-            lines += [f"SFEM {so_far.sfem:.3f} {sign} {so_far.threshold:.3f}:", f"{so_far.branch} answers"]
+            size = f"SFEM {so_far.sfem:.3f}"
+            if so_far.threshold is not None:
+                size += f" {'>' if so_far.sfem > so_far.threshold else '<='} {so_far.threshold:.3f}:"
+            lines += [size, f"{so_far.branch} answers"]
         for row, line in enumerate(lines):
             _write(image, line, (width + 8, 22 + 20 * row), WHITE)
         if so_far is not None:
-            probability = so_far.probability[JOINT]
+            probability = so_far.probability[so_far.branch]
             for code, emotion in predictor.emotions.items():
                 top, share = 76 + 22 * code, float(probability[code - 1])
                 cv2.rectangle(image, (width + 96, top - 12), (width + 96 + round(80 * share), top + 2), GREEN, -1)
@@ -93,7 +94,7 @@ def strip(file: Path, clip: Path, measured: Measured, answer: Answer, predictor:
     (left, top), (right, bottom) = np.maximum(low - margin, 0).astype(int), (high + margin).astype(int)
     crops = {i: frame[top:bottom, left:right] for i, frame in enumerate(clips.frames(clip)) if i in shown}
     maps = np.frombuffer(measured.lmf["maps"], np.uint8).reshape(-1, POINTS, POINTS)
-    probability = answer.probability[JOINT]
+    probability = answer.probability[answer.branch]
     words = ", ".join(f"{predictor.emotions[i + 1]} {probability[i]:.0%}" for i in np.argsort(-probability)[:3])
     with style():
         figure = Figure((1.25 * count, 3.3))
@@ -110,8 +111,11 @@ def strip(file: Path, clip: Path, measured: Measured, answer: Answer, predictor:
                       transform=lower[0].transAxes)  # fmt: skip
         bar = figure.colorbar(image, ax=list(lower), ticks=[0, 127, 254], pad=0.01, aspect=12)
         bar.ax.set_yticklabels(["closer", "same", "farther"])
-        figure.suptitle(f"{printable(clip.name)}: {answer.branch} answers (SFEM {answer.sfem:.3f}, threshold "
-                        f"{answer.threshold:.3f}): {words}", fontsize=9, parse_math=False)  # fmt: skip
+        size = f"SFEM {answer.sfem:.3f}"
+        if answer.threshold is not None:
+            size += f", threshold {answer.threshold:.3f}"
+        title = f"{printable(clip.name)}: {answer.branch} answers ({size}): {words}"
+        figure.suptitle(title, fontsize=9, parse_math=False)
         data = render(figure)["png"]
     files.write(file, data)
 

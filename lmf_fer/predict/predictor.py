@@ -1,12 +1,13 @@
-"""What the methods say of a clip, with the networks of the last run.
+"""What the methods say of a clip, with the networks of the last run or with the one that is shipped.
 
-    predictor = Predictor.load()                # from the root of the repository, after make reproduce
+    predictor = Predictor.load()                # from the root of the repository
     answer = predictor(frames)                  # uint8 (frames, height, width), or (frames, height, width, 3) as BGR
-    answer.probability["Joint framework"]       # float32 (7,): anger, contempt, disgust, fear, happy, sadness, surprise
+    answer.probability[answer.branch]           # float32 (7,): anger, contempt, disgust, fear, happy, sadness, surprise
     predictor.emotions                          # their names by code, from 1; of other data sets than CK+, three
 
 A clip is one expression, from neutral to its height, as in CK+. Every fold's network answers and their probabilities
-are averaged (ours): no network is better than another, and a stranger's face was in the training of none.
+are averaged (ours): no network is better than another, and a stranger's face was in the training of none. The shipped
+network (networks/README.md) is LMF-FER's alone, so then there is neither DTAGN nor a gate.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -36,11 +37,14 @@ from stages.tables import machine, params, parquet
 from stages.tables.errors import Unusable, UserError
 from stages.tables.methods import DTAGN, JOINT, LMF_FER
 from stages.tables.points import POINTS
-from stages.tables.schema import CLASSES, GENERAL, SEQUENCES
+from stages.tables.schema import CLASSES, EMOTIONS, GENERAL, SEQUENCES
 
 METHODS = (LMF_FER, DTAGN, JOINT)
 NETWORKS = {LMF_FER: "lmf", DTAGN: "dtagn"}
 """The model that answers for a method."""
+AUTO, RUN, SHIPPED = "auto", "run", "shipped"
+"""Which networks answer: those of the last run, if it is finished, else the shipped one; or always one of both."""
+NETWORK = Path(__file__).parents[2] / "networks/lmf.safetensors"
 SHORTEST, LONGEST = 3, 600
 """Fewest and most frames of a clip: the method compares three; landmarks of more take too much memory."""
 
@@ -81,12 +85,13 @@ class Answer:
 
     ``probability`` has float32 (emotions,) for each of METHODS; ``sfem`` is the size of the expression as the training
     data's frames would show it, 1/px; ``branch`` is the method that the gate took, since ``sfem`` is above
-    ``threshold`` or not; ``landmarks`` holds points (frames, 68, 2), status and jitter of every frame.
+    ``threshold`` or not; ``landmarks`` holds points (frames, 68, 2), status and jitter of every frame. The shipped
+    network answers for LMF-FER only, without a threshold, and ``sfem`` is in px of the clip.
     """
 
     probability: dict[str, np.ndarray]
     sfem: float
-    threshold: float
+    threshold: float | None
     branch: str
     landmarks: Landmarks
 
@@ -128,26 +133,37 @@ def measure(frames: Iterable[np.ndarray], settings: Settings, where: Path) -> Me
 
 @dataclass(frozen=True)
 class Predictor:
-    """The networks of every fold, the gate, and the width of a face in the data that they were trained on, px."""
+    """The networks of every fold, the gate, and the width of a face in the data that they were trained on, px.
+
+    With the shipped network there is neither a gate nor such a width. ``source`` is RUN or SHIPPED.
+    """
 
     settings: Settings
     networks: dict[str, list[Any]]
-    threshold: float
-    face: float
+    threshold: float | None
+    face: float | None
     emotions: dict[int, str]
+    source: str
 
     @classmethod
-    def load(cls, root: Path | str = ".") -> Predictor:
-        """What the run in ``root`` trained, by the params.yaml of the current folder.
+    def load(cls, root: Path | str = ".", networks: Literal["auto", "run", "shipped"] = "auto") -> Predictor:
+        """What the run in ``root`` trained, or the shipped network, by the params.yaml of the current folder.
 
-        Raises UserError when there is no finished run, or when its networks cannot be read.
+        Raises UserError when there is no finished run, or when networks cannot be read.
         """
         settings, interim, results = Settings.read(), Path(root) / "data/interim", Path(root) / "results"
+        if networks == SHIPPED or (networks == AUTO and not (results / "statistics.json").is_file()):
+            return cls(settings, {NETWORKS[LMF_FER]: [_shipped()]}, None, None, dict(EMOTIONS), SHIPPED)
         boxes = parquet.read(interim / "sequences.parquet", SEQUENCES, ["box_width"])
         classes = parquet.read(interim / "classes.parquet", CLASSES, ["emotion", "label"])
-        networks = {model: _networks(results / "models", model, settings.featurize) for model in NETWORKS.values()}
-        return cls(settings, networks, _threshold(results / "statistics.json"), float(boxes["box_width"].median()),
-                   dict(zip(classes["emotion"], classes["label"], strict=True)))  # fmt: skip
+        trained = {model: _networks(results / "models", model, settings.featurize) for model in NETWORKS.values()}
+        return cls(settings, trained, _threshold(results / "statistics.json"), float(boxes["box_width"].median()),
+                   dict(zip(classes["emotion"], classes["label"], strict=True)), RUN)  # fmt: skip
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those of METHODS that answer."""
+        return METHODS if self.source == RUN else (LMF_FER,)
 
     def __call__(self, frames: np.ndarray, where: Path | str = "the clip") -> Answer:
         """The answer for a clip, uint8 (frames, height, width) grey or (frames, height, width, 3) BGR.
@@ -161,7 +177,10 @@ class Predictor:
 
     def answer(self, clip: Measured) -> Answer:
         """The answer for a clip that was measured."""
-        probability = {LMF_FER: self._mean(LMF_FER, clip.lmf), DTAGN: self._mean(DTAGN, clip.dtagn)}
+        probability = {LMF_FER: self._mean(LMF_FER, clip.lmf)}
+        if self.threshold is None or self.face is None:
+            return Answer(probability, clip.lmf["sfem"], None, LMF_FER, clip.landmarks)
+        probability[DTAGN] = self._mean(DTAGN, clip.dtagn)
         # SFEM has the unit 1/px: a face of twice the width halves it. The gate knows faces of the training data's size.
         sfem = clip.lmf["sfem"] * clip.face / self.face
         branch = str(gate.choose(sfem, self.threshold, DTAGN, LMF_FER))
@@ -183,6 +202,18 @@ class Predictor:
         mean = np.mean([predict(network, rows)[method][0] for network in self.networks[NETWORKS[method]]], axis=0)
         known = mean[: len(self.emotions)]  # networks know seven
         return known if len(known) == len(mean) else known / known.sum()
+
+
+def _shipped() -> Any:
+    """The shipped network. Raises UserError when it is missing or damaged."""
+    import torch  # takes long
+
+    from stages.train import weights
+
+    torch.set_num_threads(params.line("train.threads", int))
+    network = weights.load(NETWORK).network
+    assert network is not None
+    return network.to(machine.device())
 
 
 def _networks(folder: Path, model: str, settings: Featurize) -> list[Any]:

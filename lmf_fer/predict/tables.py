@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from lmf_fer.predict.predictor import METHODS, Answer
+from lmf_fer.predict.predictor import RUN, Answer, Predictor
 from stages.tables import files, parquet
 from stages.tables.schema import LANDMARKS, Column, Table
 
@@ -29,34 +28,36 @@ REJECTED = Table(
 )  # fmt: skip
 
 
-def clips(emotions: Iterable[str]) -> Table:
-    """The table of clips, with a column for each method's probability of each of the ``emotions``."""
+def clips(predictor: Predictor) -> Table:
+    """The table of clips, with columns for what each method says, and for the gate where there is one."""
+    methods, emotions = predictor.methods, predictor.emotions.values()
+    size = "as in frames of the training data's size" if predictor.source == RUN else "in px of the clip"
+    gate = (
+        Column("threshold", pa.float64(), "the gate: a larger expression goes to DTAGN", "1/px", low=0),
+        Column("branch", pa.string(), "the method that the joint framework took"),
+    )
     return Table(
         "clips",
         "one clip and what each method says of it",
         (
             _CLIP,
             Column("frames", pa.int32(), "number of frames", low=3),
-            Column("sfem", pa.float64(), "size of the expression, as in frames of the training data's size", "1/px",
-                   low=0),
-            Column("threshold", pa.float64(), "the gate: a larger expression goes to DTAGN", "1/px", low=0),
-            Column("branch", pa.string(), "the method that the joint framework took"),
-            *(Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in METHODS),
+            Column("networks", pa.string(), "whose networks answered: the last run's or the shipped ones"),
+            Column("sfem", pa.float64(), f"size of the expression, {size}", "1/px", low=0),
+            *(gate if predictor.source == RUN else ()),
+            *(Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in methods),
             *(Column(f"{method} {emotion}", pa.float32(), f"probability of {emotion} by {method}", low=0, high=1.001)
-              for method in METHODS for emotion in emotions),
+              for method in methods for emotion in emotions),
         ),
     )  # fmt: skip
 
 
 class Writer:
-    """The three tables in a folder, as Parquet while clips come in and, without the points, as CSV at the end.
+    """The three tables in a folder, as Parquet while clips come in and, without the points, as CSV at the end."""
 
-    ``emotions`` names what an answer's probabilities are of, by code.
-    """
-
-    def __init__(self, folder: Path, emotions: dict[int, str]) -> None:
-        self.folder, self.emotions = folder, emotions
-        self.kinds = {"clips": clips(emotions.values()), "frames": FRAMES, "rejected": REJECTED}
+    def __init__(self, folder: Path, predictor: Predictor) -> None:
+        self.folder, self.predictor, self.emotions = folder, predictor, predictor.emotions
+        self.kinds = {"clips": clips(predictor), "frames": FRAMES, "rejected": REJECTED}
 
     def __enter__(self) -> Writer:
         self._stack = ExitStack()
@@ -66,8 +67,10 @@ class Writer:
 
     def write(self, clip: str, answer: Answer) -> None:
         landmarks = answer.landmarks
-        row: dict[str, Any] = {"clip": clip, "frames": len(landmarks.points), "branch": answer.branch}
-        row |= {"sfem": answer.sfem, "threshold": answer.threshold}
+        row: dict[str, Any] = {"clip": clip, "frames": len(landmarks.points), "networks": self.predictor.source}
+        row |= {"sfem": answer.sfem}
+        if answer.threshold is not None:
+            row |= {"threshold": answer.threshold, "branch": answer.branch}
         for method, probability in answer.probability.items():
             row[f"{method} says"] = self.emotions[int(probability.argmax()) + 1]
             row |= {f"{method} {emotion}": probability[code - 1] for code, emotion in self.emotions.items()}

@@ -96,6 +96,12 @@ def markdown(tidy: pd.DataFrame, comparisons: list[dict[str, Any]], sentence: st
     parts += ["# Intervals and tests", explained, _grid(heads, lines)]
     if more:
         parts += ["# Further methods", _sets(more, cells)]
+    pairs = [test for test in comparisons if (test["first"], test["second"]) in table.ACTORS]
+    if pairs:
+        heads = ["method", "set", "right alone", "without actors", "right alone", "p"]
+        columns = ("first", "set", "only_first", "second", "only_second")
+        lines = [[*(str(test[name]) for name in columns), p_text(test["p"])] for test in pairs]
+        parts += ["# What actors change", "McNemar's exact test. Mixed: the first draw.", _grid(heads, lines)]
     return "\n\n".join(parts) + "\n"
 
 

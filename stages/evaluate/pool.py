@@ -11,7 +11,7 @@ import pandas as pd
 
 from stages.evaluate import gate
 from stages.tables.errors import UserError
-from stages.tables.methods import DTAGN, JOINT, LMF_FER
+from stages.tables.methods import DTAGN, JOINT, JOINT_ACTORS, LMF_FER, LMF_FER_ACTORS
 from stages.tables.schema import GENERAL, MICRO
 
 RECORDINGS = [GENERAL, MICRO]
@@ -88,10 +88,18 @@ def joint(large: pd.DataFrame, small: pd.DataFrame, sfem: pd.DataFrame, limits: 
 
 
 def methods(tables: dict[str, pd.DataFrame], sfem: pd.DataFrame, limits: dict[int, float]) -> dict[str, pd.DataFrame]:
-    """All answers in the poster's order (DTAGN, LMF-FER, the joint framework), then the further methods' by name."""
+    """All answers in the poster's order (DTAGN, LMF-FER, the joint framework), then the further methods' by name.
+
+    Where LMF-FER with actors has answered, a joint framework of DTAGN and it is among them.
+    """
     large, small = tables[DTAGN], tables[LMF_FER]
     first = {DTAGN: large, LMF_FER: small, JOINT: joint(large, small, sfem, large["fold"].map(limits))}
-    return first | {method: tables[method] for method in sorted(tables) if method not in first and len(tables[method])}
+    further = {method: table for method, table in tables.items() if method not in first and len(table)}
+    if LMF_FER_ACTORS in further:
+        small = further[LMF_FER_ACTORS]
+        large = large.loc[small.index]
+        further[JOINT_ACTORS] = joint(large, small, sfem, large["fold"].map(limits))
+    return first | dict(sorted(further.items()))
 
 
 def _wide(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:

@@ -11,10 +11,14 @@ import pandas as pd
 
 from stages.evaluate import pool, poster, statistics
 from stages.evaluate.poster import MIXED
-from stages.tables.methods import DTAGN, JOINT, LMF_FER
+from stages.tables.methods import DTAGN, JOINT, JOINT_ACTORS, LMF_FER, LMF_FER_ACTORS
 from stages.tables.schema import GENERAL, MICRO
 
 Methods = dict[str, pd.DataFrame]
+
+ACTORS = ((LMF_FER_ACTORS, LMF_FER), (JOINT_ACTORS, JOINT))
+"""Each row with actors, and its published counterpart."""
+PAIRS = ((JOINT, LMF_FER), *ACTORS, (JOINT_ACTORS, LMF_FER_ACTORS))
 
 
 def by_set(answers: pd.DataFrame, draws: pd.DataFrame, share: float) -> dict[str, np.ndarray]:
@@ -52,8 +56,9 @@ def tidy(methods: Methods, draws: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def comparisons(methods: Methods, draws: pd.DataFrame, share: float) -> list[dict[str, str | int | float]]:
-    """McNemar's exact test of every method against DTAGN, and of the joint framework against LMF-FER, a set each."""
-    pairs = [(method, DTAGN) for method in methods if method != DTAGN] + [(JOINT, LMF_FER)]
+    """McNemar's exact test of every method against DTAGN, and of those in PAIRS against each other, a set each."""
+    pairs = [(method, DTAGN) for method in methods if method != DTAGN]
+    pairs += [pair for pair in PAIRS if set(pair) <= methods.keys()]
     rows: list[dict[str, str | int | float]] = []
     for first, second in pairs:
         both = methods[first].index.intersection(methods[second].index)

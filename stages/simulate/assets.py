@@ -44,6 +44,8 @@ _PARTS = {
     "helper-r-eyelashes-2": LASH,
 }
 _SHAPES = ("asym", "cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
+_HALVED = ("unit/browInnerUp", "eyebrows/eyebrows-trans-up", "eyebrows/eyebrows-angle-down")
+"""Targets that move both sides. They are also kept as two halves, ``Left`` and ``Right``: a brow may rise alone."""
 _MASKS = {"lips": "mpfb_lips.jpg", "lids": "mpfb_eyelids.jpg", "mouth": "mpfb_inside-mouth.jpg"}
 
 
@@ -150,7 +152,7 @@ def _parse(data: Path) -> Assets:
     seam = columns.max(axis=1) - columns.min(axis=1) > width / 2
     columns[seam] += np.where(columns[seam] < width / 2, width, 0)
 
-    names, starts, rows, offsets = _read_targets(data, number)
+    names, starts, rows, offsets = _read_targets(data, number, vertices)
     ear = np.zeros(len(used), np.float32)
     for name in ("ears/l-ear-wing-incr", "ears/r-ear-wing-incr"):
         k = names.index(name)
@@ -212,7 +214,9 @@ def _read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
     )
 
 
-def _read_targets(data: Path, number: np.ndarray) -> tuple[list[str], list[int], np.ndarray, np.ndarray]:
+def _read_targets(
+    data: Path, number: np.ndarray, vertices: np.ndarray
+) -> tuple[list[str], list[int], np.ndarray, np.ndarray]:
     files = {f"unit/{p.stem}": p for p in sorted((data / "faceunits01/targets/faceunits").glob("*.target"))}
     folder = data / "mpfb2/targets"
     for shape in (*_SHAPES, "macrodetails"):
@@ -229,7 +233,16 @@ def _read_targets(data: Path, number: np.ndarray) -> tuple[list[str], list[int],
         rows.append(own[own >= 0])
         offsets.append(values[own >= 0, 1:])
         starts.append(starts[-1] + len(rows[-1]))
-    return list(files), starts, np.concatenate(rows), np.concatenate(offsets)
+    names = list(files)
+    for name in _HALVED:
+        own, offset = (of[names.index(name)] for of in (rows, offsets))
+        left = np.clip(vertices[own, :1] / 0.2 + 0.5, 0, 1)  # smooth over the width between the brows
+        for side, share in (("Left", left), ("Right", 1 - left)):
+            names.append(name + side)
+            rows.append(own)
+            offsets.append(share * offset)
+            starts.append(starts[-1] + len(own))
+    return names, starts, np.concatenate(rows), np.concatenate(offsets)
 
 
 def _eye_directions(vertices: np.ndarray, triangles: np.ndarray, part: np.ndarray) -> np.ndarray:

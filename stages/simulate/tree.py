@@ -14,6 +14,7 @@ import numpy as np
 from stages.simulate import sequence, skin
 from stages.simulate.assets import Assets, load
 from stages.simulate.params import Simulate
+from stages.simulate.score import draw
 from stages.tables.errors import UserError
 
 NOTE = "SIMULATED.txt"
@@ -59,12 +60,12 @@ def write_subject(root: Path, options: Simulate, item: tuple[int, list[int]]) ->
     number, emotions = item
     assets, maps = model()
     subject = f"S{number + 1:03d}"
-    who = sequence.subject(assets, np.random.default_rng([options.seed, number, 0]))
+    who = sequence.subject(assets, options.variety, np.random.default_rng([options.seed, number, 0]))
     total = 0
     for session, emotion in enumerate(emotions, 1):
         generator = np.random.default_rng([options.seed, number, session])
         length = int(generator.integers(options.frames[0], options.frames[1] + 1))
-        score = sequence.score(who, emotion, length, generator)
+        score = draw(emotion, length, who.habits, options.variety, generator)
         folders = {
             name: root / name / subject / f"{session:03d}"
             for name in ("cohn-kanade-images", "Emotion", "Landmarks", "FACS")

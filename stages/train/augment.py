@@ -45,6 +45,19 @@ def shares(rows: int, shortest: float, device: torch.device) -> Tensor:
     return shortest + (1 - shortest) * torch.rand(rows, device=device)
 
 
+def onsets(frames: Tensor, shortest: float, whole: float) -> Tensor:
+    """As ``shares``, for sequences of ``frames`` (rows,), of which a share ``whole`` is seen in full.
+
+    Half of the others have at least ``shortest``. The other half goes down to two steps, all orders of size alike:
+    that is what a micro sequence shows, the onset, when few parts of the face move yet and the head's motion and the
+    landmarks' errors are as large as the expression (ours).
+    """
+    part = shares(len(frames), shortest, frames.device)
+    drawn, kind = torch.rand(2, len(frames), device=frames.device)
+    onset = (2 / (frames - 1).clamp(min=2)) ** drawn
+    return torch.where(kind < whole, 1.0, torch.where(kind < (1 + whole) / 2, part, onset))
+
+
 def start(sequences: Tensor, frames: Tensor, share: Tensor | float, count: int) -> Tensor:
     """The first ``share`` of every sequence at ``count`` evenly spaced times: float32 (rows, count, ...).
 

@@ -41,6 +41,8 @@ class NetworkRun(Run):
     """One fold of a network: ``rows`` end with those held out, which the trainer knows."""
 
     together: ClassVar[bool] = False
+    inputs: ClassVar[tuple[Path, ...]] = ()
+    """Files beside the feature table that the model learns from."""
     trainer: Trainer
 
     def __init__(self, model: str, fold: int, config: Section, train: pd.DataFrame, table: Path) -> None:
@@ -49,8 +51,8 @@ class NetworkRun(Run):
         self.rows = pd.concat([train[~held_out], train[held_out]])
         self.model, self.config, self.name = model, config, f"{model}-{fold}"
         chosen = settings.model_dump(include={"profile", "seed", "held_out"})
-        self.about = {"name": self.name, **chosen, "code": _digest(*_imported())}
-        key = [self.about, config.model_dump(), _digest(table), settings.threads, torch.__version__]
+        self.about = {"name": self.name, **chosen, "code": digest(*imported())}
+        key = [self.about, config.model_dump(), digest(table, *self.inputs), settings.threads, torch.__version__]
         self.trainer = Trainer(
             label=self.name,
             device=device,
@@ -61,7 +63,7 @@ class NetworkRun(Run):
             live=Losses(RESULTS / f"history/{self.name}"),
             profile=settings.profile,
         )
-        _make_repeatable(settings.threads, f"{settings.seed} {self.name}")
+        make_repeatable(settings.threads, f"{settings.seed} {self.name}")
 
     def finish(self, network: nn.Module | None) -> None:
         """Writes the weights and ends the records of the training."""
@@ -78,7 +80,7 @@ def held_out_rows(subject: pd.Series, share: float) -> NDArray[np.bool_]:
     return np.asarray(subject.isin(chosen))
 
 
-def _make_repeatable(threads: int, seed: str) -> None:
+def make_repeatable(threads: int, seed: str) -> None:
     """Makes torch do the same again: the number of threads is a parameter because it changes how sums are rounded."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS refuses to be deterministic
     torch.set_num_threads(threads)
@@ -88,11 +90,12 @@ def _make_repeatable(threads: int, seed: str) -> None:
     torch.manual_seed(int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16))
 
 
-def _imported() -> list[Path]:
+def imported() -> list[Path]:
     """Every file of the stages that this process has imported: a change of any may change what is learnt."""
     paths = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
     return sorted(path for path in paths if path.is_relative_to(CODE))
 
 
-def _digest(*paths: Path) -> str:
+def digest(*paths: Path) -> str:
+    """One digest of the contents of files."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

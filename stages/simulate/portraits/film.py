@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 
 from stages.simulate import sequence, tree
+from stages.simulate.params import Variety
 from stages.simulate.plan import SUBJECTS
+from stages.simulate.score import draw
 from stages.tables import images
 from stages.tables.schema import EMOTIONS
 
@@ -19,17 +21,15 @@ MARGIN = 0.25
 """Around the landmarks, in widths of the face."""
 
 
-def portraits(number: int, pictures: int, seed: int) -> list[dict[str, Any]]:
+def portraits(number: int, pictures: int, seed: int, variety: Variety) -> list[dict[str, Any]]:
     """Rows of a frames table: person ``number``, from neutral to the apex of one emotion, in ``pictures`` steps."""
     cv2.setNumThreads(1)
     assets, maps = tree.model()
-    who = sequence.subject(assets, np.random.default_rng([seed, FIRST + number, 0]))
+    who = sequence.subject(assets, variety, np.random.default_rng([seed, FIRST + number, 0]))
     generator = np.random.default_rng([seed, FIRST + number, 1])
-    score = sequence.score(who, number % len(EMOTIONS) + 1, 2 * pictures, generator)
+    score = draw(number % len(EMOTIONS) + 1, 2 * pictures, who.habits, variety, generator)
     kept = np.linspace(0, 2 * pictures - 1, pictures).round().astype(int)
-    score = replace(
-        score, actions=[score.actions[t] for t in kept], poses=score.poses[kept], flicker=score.flicker[kept]
-    )
+    score = replace(score, actions=score.actions[kept], poses=score.poses[kept])
     filmed = list(sequence.film(assets, maps, who, score, 0.0, generator))
     points = filmed[0][1]
     low, high = points.min(axis=0), points.max(axis=0)
