@@ -57,7 +57,7 @@ def reference(path: Path) -> dict[int, dict[str, np.ndarray]]:
     Raises UserError when the file is not of that kind.
     """
     try:
-        units = json.loads(path.read_text())["action_units"]
+        units = json.loads(path.read_text(encoding="utf-8"))["action_units"]
         scans = {int(u): {s: np.array(halves[s], float)[:, :2] for s in ("left", "right")}
                  for u, halves in units.items()}  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

@@ -255,7 +255,7 @@ def operator() -> pd.DataFrame:
 
 def memory() -> str:
     """Peak memory of one call of the operator beyond its inputs (Linux: the kernel keeps the peak)."""
-    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, encoding="utf-8", check=False)
     size = sum(part.nbytes for part in inputs()) / 2**20
     if done.returncode:
         return "not measured: needs Linux"

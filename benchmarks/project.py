@@ -26,7 +26,9 @@ def copied() -> Iterator[Path]:
     """The copy, a git repository of its own, with all that the last run here wrote; git there does not know the run."""
     if not all((ROOT / name).is_file() for name in LOCKS):
         raise UserError("dvc.lock: not found; run make reproduce first")
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
     with tempfile.TemporaryDirectory(dir=ROOT / ".dvc/tmp") as parent:  # one file system with the cache: hard links
         folder = Path(parent) / "copy"
         for name in {*listed.stdout.splitlines(), *LOCKS}:
@@ -48,7 +50,7 @@ def run(command: str, folder: Path) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     settings = {"PATH": path, "DVC_NO_ANALYTICS": "1", "COLUMNS": "200", "PYTHONPATH": str(folder)}
     print(command, file=sys.stderr, flush=True)
-    done = subprocess.run(command, shell=True, cwd=folder, stdout=subprocess.PIPE, text=True,
+    done = subprocess.run(command, shell=True, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8",
                           env=os.environ | settings)  # fmt: skip
     if done.returncode:
         raise UserError(f"{command}: failed; {done.stdout.strip()[-500:]}")

@@ -43,7 +43,9 @@ def page(root: Path = common.ROOT) -> str:
     for name, (command, figure) in BLOCKS.items():
         if not (root / name).is_file():
             continue
-        title, _, text = re.sub("^#", "##", (root / name).read_text(), flags=re.MULTILINE).partition("\n\n")
+        title, _, text = re.sub("^#", "##", (root / name).read_text(encoding="utf-8"), flags=re.MULTILINE).partition(
+            "\n\n"
+        )
         picture = f"![{title.strip('# ')}](../benchmarks/{figure})\n\n" if figure else ""
         blocks.append(f"{title}\n\n`{command}` wrote {name}.\n\n{picture}{text.strip()}\n")
     return "\n".join(blocks)

@@ -79,9 +79,9 @@ def featurize(folder: Path, workers: int, dask: bool) -> dict[str, float]:
             stack.enter_context(chdir(folder))  # where the cluster's workers are to work
             cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
             scheduler = stack.enter_context(cluster).scheduler_address
-        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         params["machine"] |= {"workers": workers, "scheduler": scheduler}
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         return measured(folder)
 
 

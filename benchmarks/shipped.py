@@ -100,7 +100,7 @@ def main() -> None:
     text = "\n".join(lines)
     print(text)
     if arguments.card:
-        before, _, rest = CARD.read_text().partition(START)
+        before, _, rest = CARD.read_text(encoding="utf-8").partition(START)
         files.write(CARD, f"{before}{START}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 

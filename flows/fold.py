@@ -36,6 +36,8 @@ def fold(name: str) -> State:
 
 def dvc(*command: str) -> None:
     """Raises UserError with DVC's last words when it fails."""
-    done = subprocess.run([sys.executable, "-m", "dvc", "--wait-for-lock", *command], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "--wait-for-lock", *command], capture_output=True, encoding="utf-8"
+    )
     if done.returncode:
         raise UserError(f"dvc {' '.join(command)} failed; its last words: {done.stderr.strip()[-300:]}")

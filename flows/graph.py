@@ -35,12 +35,12 @@ def mend() -> list[Path]:
                     removed.append(path)
             waiting = Path(repo.tmp_dir or "", "rwlock")
             try:
-                json.loads(waiting.read_text() if waiting.is_file() else "{}")
+                json.loads(waiting.read_text(encoding="utf-8") if waiting.is_file() else "{}")
             except ValueError:
                 removed.append(waiting)
             for path in removed:
                 path.unlink()
-    except DvcException as error:
+    except (DvcException, OSError) as error:
         raise UserError(f"DVC cannot work here ({error}); run in a git clone of the repository") from None
     return removed
 

@@ -44,7 +44,7 @@ def sections() -> list[type[Section]]:
 
     They are looked for in the commands, so that a new stage or model needs no line here.
     """
-    commands = [command for file in PIPELINES for command in COMMAND.findall(file.read_text())]
+    commands = [command for file in PIPELINES for command in COMMAND.findall(file.read_text(encoding="utf-8"))]
     modules = {f"{stage}.params" for stage, _ in commands} | {f"{stage}.{model}" for stage, model in commands if model}
     classes: set[type[Section]] = {Machine}
     for module in filter(find_spec, sorted(modules)):
@@ -105,13 +105,13 @@ def apply(overrides: Sequence[str], path: Path = PARAMS) -> list[str]:
     before = params.flat(check(path))
     with TemporaryDirectory() as folder:  # DVC would also rewrite lines that do not change
         copy = Path(folder) / path.name
-        copy.write_text(path.read_text())
+        copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         try:
             apply_overrides(copy, list(overrides))
         except InvalidArgumentError as error:
             reason = str(error.__cause__ or error).splitlines()[0]
             raise UserError(f"{path} cannot take {' '.join(overrides)}: {reason}") from None
-        after = params.flat(yaml.safe_load(copy.read_text()))
+        after = params.flat(yaml.safe_load(copy.read_text(encoding="utf-8")))
     if before.keys() != after.keys():
         raise UserError(f"{path} has no {', '.join(sorted(before.keys() ^ after.keys()))}; only its own lines change")
     changed = {name: value for name, value in after.items() if value != before[name]}
@@ -127,7 +127,7 @@ def _write(changed: dict[str, Any], path: Path) -> None:
     editor.representer.add_representer(  # it would write nothing for null
         type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
     )
-    document = editor.load(path.read_text())
+    document = editor.load(path.read_text(encoding="utf-8"))
     for name, value in changed.items():
         *above, key = name.split(".")
         section = reduce(getitem, above, document)

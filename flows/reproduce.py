@@ -131,7 +131,9 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
 
 def publish() -> None:
     """The results table and the figures as artifacts of the run."""
-    create_markdown_artifact(TABLE.read_text(), key="table", description="The regenerated results table")
+    create_markdown_artifact(
+        TABLE.read_text(encoding="utf-8"), key="table", description="The regenerated results table"
+    )
     for figure in sorted(FIGURES.glob("*.png")):
         # Within the text itself: the page reads no files, and a figure is to stay with its run.
         image = base64.b64encode(figure.read_bytes()).decode()

@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from http.client import HTTPException
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 from filelock import FileLock, Timeout
 
 from flows import supervised
+from stages.tables import files
 from stages.tables.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -26,17 +29,40 @@ PATIENCE = 180
 UI_LOCK = HOME / "ui.lock"
 """Held while ``lmf-fer ui`` runs; the system frees it when its holder dies."""
 
-os.environ.setdefault("PREFECT_HOME", str(HOME))
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+IGNORED: list[str] = []
+"""Prefect's settings in the surroundings, such as another project's or an account's: none of them is this project's."""
+if "prefect" not in sys.modules:  # else Prefect itself started this process, and has told it its server
+    IGNORED = [name for name in os.environ if name.startswith("PREFECT_") and os.environ.pop(name)]
+    os.environ |= {"PREFECT_HOME": str(HOME), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+
+
+def local(address: str) -> bool:
+    """Whether it is on this machine."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def healthy(address: str) -> bool:
     """Whether a Prefect server answers there."""
     try:
-        with urlopen(f"{address}/api/health", timeout=5) as answer:
+        opener = build_opener(*[ProxyHandler({})] * local(address))
+        with opener.open(f"{address}/api/health", timeout=5) as answer:
             return bool(answer.status == 200 and answer.read() == b"true")
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return False
+
+
+def report_to(address: str) -> None:
+    """Lets this process and its children report to this server: on this machine by no proxy and no certificate."""
+    os.environ["PREFECT_API_URL"] = f"{address}/api"
+    if local(address):
+        os.environ |= {"no_proxy": "*", "NO_PROXY": "*"}
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):  # a file that is not there would end the run
+            os.environ.pop(name, None)
+
+
+def make_home() -> None:
+    """Makes Prefect's folder. Raises UserError when nothing can be written there."""
+    files.write(HOME / ".gitignore", "*\n")
 
 
 def free(port: int = 0) -> int:
@@ -50,10 +76,11 @@ def free(port: int = 0) -> int:
 def serve(port: int) -> subprocess.Popen[str]:
     """Starts a server that ends with this process, and lets this process and its children report to it."""
     address = f"http://127.0.0.1:{port}"
-    os.environ |= {"PREFECT_API_URL": f"{address}/api", "PREFECT_UI_API_URL": f"{address}/api"}
+    report_to(address)
+    os.environ["PREFECT_UI_API_URL"] = f"{address}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    HOME.mkdir(exist_ok=True)
-    with LOG.open("a") as log:
+    make_home()
+    with LOG.open("a", encoding="utf-8") as log:
         return supervised.start(command, to_the_end=True, stdout=log, stderr=log)
 
 
@@ -68,18 +95,37 @@ def await_server(server: subprocess.Popen[str]) -> str:
     return address
 
 
-def connect() -> subprocess.Popen[str] | None:
-    """Lets this process report to the server of ``lmf-fer ui`` if it runs, or else to its own, which it returns."""
-    if "PREFECT_API_URL" in os.environ:
+def connect(given: str | None = None) -> subprocess.Popen[str] | None:
+    """Lets this process report to a server, and prints which.
+
+    It is the ``given`` one, or else that of ``lmf-fer ui`` if it runs, or else this process's own, which is returned.
+    Raises UserError when no server answers at the given address.
+    """
+    own, address = None, page()
+    if given is not None:
+        address, whose = given.rstrip("/").removesuffix("/api"), "as --server says"
+        if not healthy(address):
+            raise UserError(f"no Prefect server answers at {given}; without --server a run has its own")
+        report_to(address)
+    elif address is not None:
+        whose = "of lmf-fer ui"
+        report_to(address)
+    else:
+        own = serve(port := free())
+        atexit.register(supervised.stop, own)  # after Prefect's own last messages, since it is imported later
+        address, whose = f"http://127.0.0.1:{port}", "this run's own"
+    unread = f"; {', '.join(IGNORED)} is not read, --server names another one" if IGNORED else ""
+    print(f"Prefect's server: {address}, {whose}{unread}", file=sys.stderr)
+    return own
+
+
+def page() -> str | None:
+    """The address of the server of ``lmf-fer ui``, if it runs."""
+    if not ADDRESS.is_file():
         return None
-    if ADDRESS.is_file():
-        try:
-            with FileLock(UI_LOCK, timeout=0):
-                pass  # nobody holds the lock: the address is that of a server that was killed
-        except Timeout:
-            if healthy(address := ADDRESS.read_text()):
-                os.environ["PREFECT_API_URL"] = f"{address}/api"
-                return None
-    server = serve(free())
-    atexit.register(supervised.stop, server)  # after Prefect's own last messages, since it is imported later
-    return server
+    try:
+        with FileLock(UI_LOCK, timeout=0):
+            return None  # nobody holds the lock: the address is that of a server that was killed
+    except Timeout:
+        address = ADDRESS.read_text(encoding="utf-8")
+        return address if healthy(address) else None

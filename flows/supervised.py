@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-INSISTENCE = ((signal.SIGINT, 5.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0))
+INSISTENCE = ((signal.SIGINT, 5.0), (signal.SIGTERM, 5.0), (getattr(signal, "SIGKILL", signal.SIGTERM), 0.0))
 """How a group is asked to end, and for how many seconds it may take its time."""
 
 _running: set[subprocess.Popen[str]] = set()
@@ -37,7 +37,7 @@ def start(command: Sequence[str], to_the_end: bool = False, **options: Any) -> s
             raise RuntimeError("the run is being stopped")
         # -I -S: the supervisor needs the standard library only, and starts in a hundredth of a second.
         process = subprocess.Popen([sys.executable, "-I", "-S", __file__, *command], stdin=subprocess.PIPE,
-                                   text=True, **options)  # fmt: skip
+                                   encoding="utf-8", errors="replace", **options)  # fmt: skip
         if not to_the_end:
             _running.add(process)
     return process

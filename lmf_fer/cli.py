@@ -11,12 +11,18 @@ from typer import Argument, Option
 from typer.core import TyperGroup
 
 from stages.tables.errors import UserError
+from stages.tables.stage import print_utf8
+
+Server = Annotated[
+    str | None, Option(metavar="URL", help="Report to this Prefect server instead of the project's own.")
+]
 
 
 class Commands(TyperGroup):
     """All commands. Exit status: 0 done, 1 failed with one line that says why, 2 wrong arguments, 130 Ctrl-C."""
 
     def invoke(self, ctx: Any) -> Any:
+        print_utf8()
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -33,22 +39,23 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pre
 def reproduce(
     overrides: Annotated[list[str], Option("-S", metavar="KEY=VALUE", help="First change a line of params.yaml.")] = [],  # noqa: B006
     workers: Annotated[int, Option(min=0, help="Stages side by side; 0 is as many as there are cores for.")] = 0,
+    server: Server = None,
 ) -> None:
     """Run the whole pipeline and print the table. Stages that are up to date are not run again."""
     from lmf_fer import run
 
-    print(run.reproduce(overrides, workers))
+    print(run.reproduce(overrides, workers, server))
 
 
 @app.command()
 def ui(
     port: Annotated[int, Option(min=1, max=65535, help="Port of the page on 127.0.0.1.")] = 4200,
-    runner: Annotated[bool, Option("--runner", hidden=True)] = False,
+    runner: Annotated[str, Option("--runner", hidden=True)] = "",
 ) -> None:
     """Open Prefect's page, to start and follow runs. It and everything that it started end with Ctrl-C."""
     from lmf_fer import ui
 
-    ui.serve() if runner else ui.open(port)
+    ui.serve(runner) if runner else ui.open(port)
 
 
 @app.command()
@@ -133,8 +140,9 @@ def compare(
 @app.command()
 def fold(
     stages: Annotated[list[str], Argument(metavar="STAGE", help="Stages of dvc.yaml, such as train-lmf@3.")],
+    server: Server = None,
 ) -> None:
     """Hand stages to the machines of a work pool. See docs/many_machines.md."""
     from lmf_fer import run
 
-    run.fold(stages)
+    run.fold(stages, server)

@@ -35,8 +35,10 @@ def python() -> Iterator[tuple[str, str]]:
 
 def packages() -> Iterator[tuple[str, str]]:
     """The packages that constraints.txt pins and the project asks for, at the versions that were tested."""
-    pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    asked = re.findall(r'^    "([\w.-]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    pinned = dict(
+        re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    asked = re.findall(r'^    "([\w.-]+)', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
     pins = {plain(name): pin for name, pin in pinned.items()}
     different, missing = [], []
     for name in asked:
@@ -66,7 +68,7 @@ def machine() -> Iterator[tuple[str, str]]:
         yield (GOOD if memory > MEMORY else BAD), f"{memory:.0f} GB memory; a run takes up to {MEMORY}"
     tool = shutil.which("nvidia-smi")  # asking torch would take seconds
     try:
-        gpu = subprocess.run([tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True,
+        gpu = subprocess.run([tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, encoding="utf-8",
                              timeout=10).stdout.split("\n")[0] if tool else ""  # fmt: skip
         yield NOTE, f"GPU: {gpu}" if gpu else "no NVIDIA GPU; none is needed"
     except (OSError, subprocess.SubprocessError):

@@ -62,7 +62,7 @@ def damage(package: Distribution) -> Iterator[str]:
 def published() -> dict[str, set[str]]:
     """The SHA-256 of every published file, by the package's name and version as in hashes.txt: ``numpy==2.4.0``."""
     digests: dict[str, set[str]] = {}
-    lines = HASHES.read_text().replace("\\\n", " ").splitlines()
+    lines = HASHES.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
     for pin, *hashes in (line.split() for line in lines if line and not line.startswith(("#", " "))):
         digests.setdefault(pin, set()).update(word[14:] for word in hashes if word.startswith("--hash=sha256:"))
     return digests
@@ -72,7 +72,7 @@ def installed(folder: Path) -> dict[str, str]:
     """The SHA-256 of every archive that ``make`` let pip install, by name and version, from pip's own reports."""
     latest = {}
     for report in sorted(folder.glob("installed-*.json")):
-        for item in json.loads(report.read_text())["install"]:
+        for item in json.loads(report.read_text(encoding="utf-8"))["install"]:
             if digest := item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256"):
                 name = plain(item["metadata"]["name"])
                 latest[name] = item["metadata"]["version"], digest
@@ -152,7 +152,7 @@ def lock() -> None:
                "--python-version", "3.11"]  # fmt: skip
     text = "# lmf-fer lock: every package, for all platforms, and the hash of each file published of it.\n"
     for what in (["--extra", "dev", "-c", "constraints.txt", "pyproject.toml"], ["--no-deps", "assets.txt"]):
-        done = subprocess.run([*compile, *what], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run([*compile, *what], cwd=ROOT, capture_output=True, encoding="utf-8")
         if done.returncode:
             raise UserError(f"uv could not resolve the packages: {' '.join(done.stderr.split())[:500]}")
         text += done.stdout

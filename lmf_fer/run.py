@@ -9,9 +9,9 @@ from stages.tables import pipeline
 from stages.tables.errors import UserError
 
 
-def reproduce(overrides: list[str], workers: int) -> str:
-    """Runs the pipeline; the results table. Raises UserError when a stage fails."""
-    own = server.connect()
+def reproduce(overrides: list[str], workers: int, address: str | None = None) -> str:
+    """Runs the pipeline; the results table. Raises UserError when a stage fails, or without a server at ``address``."""
+    own = server.connect(address)
     from flows import reproduce as flow
 
     if own is not None:
@@ -19,10 +19,10 @@ def reproduce(overrides: list[str], workers: int) -> str:
     state = flow.reproduce(overrides=overrides, workers=workers, return_state=True)
     if not state.is_completed():
         raise UserError(state.message)
-    return flow.TABLE.read_text()
+    return flow.TABLE.read_text(encoding="utf-8")
 
 
-def fold(names: list[str]) -> None:
+def fold(names: list[str], address: str | None = None) -> None:
     """Runs each stage on whichever worker of the pool is free, until all have ended.
 
     Raises UserError when there is no such stage, no server, or when a stage fails.
@@ -30,7 +30,7 @@ def fold(names: list[str]) -> None:
     known = pipeline.graph()
     if unknown := [name for name in names if name not in known]:
         raise UserError(f"dvc.yaml has no stage {', '.join(unknown)}; dvc stage list --name-only shows what it has")
-    if server.connect() is not None:
+    if server.connect(address) is not None:
         raise UserError("no Prefect server runs here whose work pool could have workers; start one: make ui")
     from prefect.client.schemas.objects import State
     from prefect.deployments import arun_deployment

@@ -18,8 +18,9 @@ from stages.tables.errors import UserError
 NAME = "this-machine"
 
 
-def serve() -> None:
-    """The runner: registers the flow and waits for runs of it, one at a time, since all work in this folder."""
+def serve(address: str) -> None:
+    """The runner: registers the flow at the server and waits for runs of it, one at a time: all work in this folder."""
+    server.report_to(address)
     from flows.reproduce import reproduce
 
     reproduce.serve(name=NAME, limit=1, print_starting_message=False, pause_on_shutdown=False,
@@ -28,13 +29,15 @@ def serve() -> None:
 
 def open(port: int) -> None:
     """Server and runner on this ``port``, until Ctrl-C. Raises UserError when one of them ends."""
-    server.HOME.mkdir(exist_ok=True)
+    server.make_home()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         with FileLock(server.UI_LOCK, timeout=0):
             _run(port)
     except Timeout:
-        print(f"{server.ADDRESS.read_text() if server.ADDRESS.is_file() else 'It'}  is running already.")
+        print(
+            f"{server.ADDRESS.read_text(encoding='utf-8') if server.ADDRESS.is_file() else 'It'}  is running already."
+        )
     except KeyboardInterrupt:
         print("stopped", flush=True)
 
@@ -48,9 +51,9 @@ def _run(port: int) -> None:
     runner, prefect = None, server.serve(port)
     try:
         address = server.await_server(prefect)
-        server.ADDRESS.write_text(address)
+        server.ADDRESS.write_text(address, encoding="utf-8")
         print(f"{address}  Prefect; to start a run: Deployments, {NAME}, Run. Ctrl-C here stops it all.", flush=True)
-        runner = supervised.start([sys.executable, "-m", "lmf_fer", "ui", "--runner"], cwd=server.ROOT)
+        runner = supervised.start([sys.executable, "-m", "lmf_fer", "ui", "--runner", address], cwd=server.ROOT)
         while prefect.poll() is None and runner.poll() is None:
             time.sleep(0.5)
         ended = "runner" if prefect.poll() is None else "server"

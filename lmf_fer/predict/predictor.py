@@ -245,7 +245,7 @@ def _networks(folder: Path, model: str, settings: Featurize) -> list[Any]:
 def _threshold(file: Path) -> float:
     """The gate of the folds together: the geometric mean, since each is one (see evaluate)."""
     try:
-        limits = [float(limit) for limit in json.loads(file.read_text())["gate"]["thresholds"].values()]
+        limits = [float(limit) for limit in json.loads(file.read_text(encoding="utf-8"))["gate"]["thresholds"].values()]
         return math.exp(sum(map(math.log, limits)) / len(limits))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise UserError(f"{file}: holds no thresholds of the gate ({error}); run make reproduce first") from None

@@ -27,7 +27,7 @@ def read(root: Path, sequence: str, frames: int) -> np.ndarray:
 
 def _points(file: Path) -> np.ndarray:
     try:
-        values = np.array(file.read_text().split(), np.float32)
+        values = np.array(file.read_text(encoding="utf-8").split(), np.float32)
     except (ValueError, OSError):
         values = np.empty(0, np.float32)
     if len(values) != 2 * POINTS or not np.isfinite(values).all():

@@ -26,7 +26,7 @@ def machine() -> dict[str, str]:
     facts = {"system": f"{platform.system()} {platform.machine()}", "cores": str(os.cpu_count())}
     information = Path("/proc/cpuinfo")
     if information.exists():
-        lines = [line for line in information.read_text().splitlines() if line.startswith("model name")]
+        lines = [line for line in information.read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
         facts |= {"processor": lines[0].partition(":")[2].strip()} if lines else {}
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

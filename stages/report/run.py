@@ -71,7 +71,7 @@ def read() -> Run:
     times = {stage: time_file(stage) for stage in stages}
     return Run(
         params={name: section for name, section in params.values().items() if name not in hidden},
-        statistics=json.loads(_made("statistics.json").read_text()),
+        statistics=json.loads(_made("statistics.json").read_text(encoding="utf-8")),
         table=pd.read_csv(_made("table.csv")),
         curves=curves,
         losses=_losses(),
@@ -80,8 +80,12 @@ def read() -> Run:
         typical=[shown[name] for name in typical],
         spread=[shown[name] for name in spread],
         stages=stages,
-        times={name: Time(**json.loads(file.read_text())) for name, file in times.items() if file.is_file()},
-        benchmarks={name: benchmarks.parse(file.read_text()) for name, file in texts.items() if file.is_file()},
+        times={
+            name: Time(**json.loads(file.read_text(encoding="utf-8"))) for name, file in times.items() if file.is_file()
+        },
+        benchmarks={
+            name: benchmarks.parse(file.read_text(encoding="utf-8")) for name, file in texts.items() if file.is_file()
+        },
         benchmark_figures={name: file.read_bytes() for name, file in figures.items() if file.is_file()},
     )
 

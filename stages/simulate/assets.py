@@ -169,7 +169,7 @@ def _parse(data: Path) -> Assets:
     seen = ~((inner[triangles] > 0.5) & (np.abs(vertices[triangles][:, :, 0]) > 0.2)).all(axis=1)
     triangles, part, texel = triangles[seen], part[seen], texel[seen]
     triangles, part, texel, vertices, ear, inner, curtain = _add_curtain(triangles, part, texel, vertices, ear, inner)
-    spots = json.loads(Path(__file__).with_name(_SPOTS).read_text())
+    spots = json.loads(Path(__file__).with_name(_SPOTS).read_text(encoding="utf-8"))
     return Assets(
         vertices=vertices,
         triangles=triangles,
@@ -193,7 +193,7 @@ def _parse(data: Path) -> Assets:
 def _read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Points (v, 3), texture coordinates (c, 2), triangle corners (m, 3, [point, coordinate]) and parts (m,)."""
     points, coordinates, corners, parts, part = [], [], [], [], None
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         key, *values = line.split() or [""]
         if key == "v":
             points.append([float(v) for v in values])

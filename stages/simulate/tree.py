@@ -76,9 +76,9 @@ def write_subject(root: Path, options: Simulate, item: tuple[int, list[int]]) ->
         for t, (image, points) in enumerate(sequence.film(assets, maps, who, score, options.noise, generator), 1):
             cv2.imwrite(str(folders["cohn-kanade-images"] / f"{stem}{t:08d}.png"), image)
             lines = "".join(f"   {x:.7e}   {y:.7e}\n" for x, y in points)
-            (folders["Landmarks"] / f"{stem}{t:08d}_landmarks.txt").write_text(lines)
-        (folders["Emotion"] / f"{stem}{length:08d}_emotion.txt").write_text(f"   {emotion:.7e}\n")
+            (folders["Landmarks"] / f"{stem}{t:08d}_landmarks.txt").write_text(lines, encoding="utf-8")
+        (folders["Emotion"] / f"{stem}{length:08d}_emotion.txt").write_text(f"   {emotion:.7e}\n", encoding="utf-8")
         units = "".join(f"   {unit:.7e}   {level:.7e}\n" for unit, level in sequence.intensities(score))
-        (folders["FACS"] / f"{stem}{length:08d}_facs.txt").write_text(units)
+        (folders["FACS"] / f"{stem}{length:08d}_facs.txt").write_text(units, encoding="utf-8")
         total += length
     return total

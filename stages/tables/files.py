@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import glob
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from stages.tables.errors import UserError
+
+if sys.platform != "win32":
+    import fcntl
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
               errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)  # fmt: skip
@@ -27,7 +31,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
         _remove_leftovers(path)
         with temporary.open("ab") as held:
             with suppress(OSError):  # not every file system knows locks; then nothing is ever taken for a leftover
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(held)
             yield temporary
             os.replace(temporary, path)
     except OSError as error:
@@ -47,6 +51,13 @@ def write(path: Path | str, content: str | bytes) -> None:
         temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
+def _lock(file: IO[bytes]) -> None:
+    """Locks a file until it is closed. Raises OSError when another process has locked it, or without locks."""
+    if sys.platform == "win32":
+        raise OSError("no locks here")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _remove_leftovers(path: Path) -> None:
     """Removes the temporary files of ``path`` whose process was killed: nobody holds their lock any more.
 
@@ -55,5 +66,5 @@ def _remove_leftovers(path: Path) -> None:
     """
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
         with suppress(OSError), left.open("rb+") as file:  # it is in use, or somebody else's
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             left.unlink()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,9 @@ from tqdm import tqdm
 
 from stages.tables import files
 from stages.tables.errors import UserError
+
+if sys.platform != "win32":
+    import resource
 
 Item = TypeVar("Item")
 
@@ -30,6 +33,7 @@ def run(main: Callable[[], None], description: str | None = None) -> None:
     A stage without arguments gives a ``description``, which --help prints. Where DVC runs it, the time and memory that
     it took are written to TIMES.
     """
+    print_utf8()
     start, stage = time.time(), os.environ.get("DVC_STAGE")
     if description is not None:
         program = f"python -m {sys.modules['__main__'].__package__}"
@@ -46,8 +50,20 @@ def run(main: Callable[[], None], description: str | None = None) -> None:
         sys.exit(130)
 
 
+def print_utf8() -> None:
+    """What is printed from here on is UTF-8, whatever the locale: a plus-minus or a name must not end a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # not so where a test or a notebook reads along
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 def _memory() -> int:
-    """Most memory that this process, or one of those that it started and that have ended, ever held, bytes."""
+    """Most memory that this process, or one of those that it started and that have ended, ever held, bytes.
+
+    0 on Windows, which does not say.
+    """
+    if sys.platform == "win32":
+        return 0
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return most if sys.platform == "darwin" else 1024 * most
 

@@ -47,7 +47,11 @@ class Run:
 
 def names() -> list[str]:
     """All models, sorted: the files here that declare a Config."""
-    return sorted(file.stem for file in FOLDER.glob("*.py") if re.search(r"^class Config\(", file.read_text(), re.M))
+    return sorted(
+        file.stem
+        for file in FOLDER.glob("*.py")
+        if re.search(r"^class Config\(", file.read_text(encoding="utf-8"), re.M)
+    )
 
 
 def load(name: str) -> Any:
