@@ -110,13 +110,15 @@ def data() -> Iterator[tuple[str, str]]:
     try:
         sequences = dataset.reader.sequences(root)
         counts = len(sequences), sum(map(labelled, sequences))
+        whole = dataset.whole(len(sequences), len({sequence.subject for sequence in sequences}))
     except UserError as error:
         simulated = name == "simulated" and not root.exists()
         yield (NOTE, f"{root}: no data set there yet; make reproduce simulates it") if simulated else (BAD, str(error))
     else:
         published = dataset.sequences, sum(dataset.classes.values())
-        whole = f"; published: {published[0]} and {published[1]}" if any(published) and counts != published else ""
-        yield (NOTE if whole else GOOD), f"data set '{name}': {counts[0]} sequences, {counts[1]} labels{whole}"
+        odd = any(published) and not (whole and (dataset.micro or counts == published))
+        line = f"; published: {published[0]} and {published[1]}" if odd else ""
+        yield (NOTE if odd else GOOD), f"data set '{name}': {counts[0]} sequences, {counts[1]} labels{line}"
     networks = len(list((ROOT / "results/models").glob("*.safetensors")))
     done = (ROOT / "results/report.html").is_file()
     yield NOTE, f"last run: {networks} networks, {'with' if done else 'no'} report"

@@ -4,6 +4,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,7 @@ EMOTIONS = {
     "smic": ["positive", "negative", "negative", "surprise", "negative", "positive", "negative", "surprise"],
 }
 CLASSES = ["positive", "negative", "negative", "surprise", None, "positive", "negative", "surprise"]
+HEADS = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "Estimated Emotion"]
 FIRST = 46
 """Number of a clip's first frame in the trees with spreadsheets."""
 
@@ -119,11 +121,35 @@ def test_what_the_spreadsheet_leaves_open_is_set_aside(name: str, trees: Path, t
     for session, says in ((two.session, f"frames {FIRST + 1} are missing"), (three.session, "no such folder")):
         with pytest.raises(Unusable, match=says):
             source.frames(clips[session])
-    for onset, apex, says in ((46, "/", "apex /"), (50, 47, "both are needed"), (46, 99, "holds no frame 99"),
-                              (46, 47, "2 frames"), (None, -1, "onset None")):  # fmt: skip
-        clip = type(one)(one.subject, one.session, one.folder, "happiness", onset, apex)
+    for onset, apex, says in ((46, "/", "its apex is coded as '/'"), (50, 47, "does not lie after its onset, 50"),
+                              (46, 46, "does not lie after"), (46, 99, "holds no frame 99"),
+                              (46, None, "its apex is coded as nothing"), (None, -1, "its onset is coded as nothing"),
+                              ("x", 47, "its onset is coded as 'x'")):  # fmt: skip
+        clip = replace(one, onset=onset, apex=apex, offset=None)
         with pytest.raises(Unusable, match=says):
             source.frames(clip)
+    assert len(source.frames(replace(one, onset=46, apex=47))) == 2  # one step is one map, which is a reading
+
+
+def test_the_middle_stands_for_an_apex_that_is_not_coded_where_that_is_asked_for(trees: Path) -> None:
+    one = casme2.sequences(trees / "casme2")[0]
+    last = FIRST + len(list(one.folder.glob("*.jpg"))) - 1
+    middle = FIRST + (last + 1 - FIRST) // 2
+    for apex in ("/", None, "", FIRST, FIRST - 1, last + 5):
+        clip = replace(one, onset=FIRST, apex=apex, offset=last)
+        with pytest.raises(Unusable, match=r"ingest\.middle_apex"):
+            casme2.frames(clip)
+        assert clip.ends == "coded"
+        assert clip.with_middle().ends == "middle"
+        assert [file.stem for file in casme2.frames(clip.with_middle())] == [
+            f"img{number}" for number in range(FIRST, middle + 1)]  # fmt: skip
+    for onset, offset in ((FIRST, None), (FIRST, FIRST), (None, last), (FIRST, FIRST + 1)):
+        clip = replace(one, onset=onset, apex="/", offset=offset, middle=True)
+        with pytest.raises(Unusable, match="is coded as"):
+            casme2.frames(clip)
+    coded = replace(one, onset=FIRST, apex=FIRST + 2, offset=FIRST - 9)  # an offset that is none is not needed
+    assert len(casme2.frames(coded)) == 3
+    assert coded.with_middle().ends == "coded"
 
 
 def test_the_challenge_s_list_decides_where_it_is(trees: Path, tmp_path: Path) -> None:
@@ -161,7 +187,20 @@ def other_columns(file: Path) -> None:
 
 
 def outside(file: Path) -> None:
-    sheet(file, ["Subject", "Filename", "OnsetFrame", "ApexFrame", "Estimated Emotion"], [[1, "../x", 1, 9, "fear"]])
+    sheet(file, HEADS, [[1, "EP02_01f", 1, 9, "fear"], [1, "../x", 1, 9, "fear"]])
+
+
+def of_samm(file: Path) -> None:
+    sheet(file, HEADS, [["006", None, 1, 9, "fear"]])
+
+
+def old_format(file: Path) -> None:
+    file.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(5000))
+
+
+def another(file: Path) -> None:
+    (file.parent / "codes").mkdir()
+    sheet(file.parent / "codes/mine.xlsx", HEADS, [[1, "EP02_00f", 46, 48, "fear"]])
 
 
 @pytest.mark.parametrize(
@@ -170,10 +209,17 @@ def outside(file: Path) -> None:
         (no_zip, "not a readable .xlsx"),
         (cut_short, "not a readable .xlsx"),
         (bomb, "it is too large"),
-        (other_columns, "no line names the columns"),
-        (outside, "line 2: names no subject and clip"),
-        (Path.unlink, "holds no CASME2-coding"),
-        (lambda file: shutil.rmtree(file.parent / "CASME2_RAW_selected"), "unpack the data set's frames"),
+        (old_format, "save it as .xlsx"),
+        (other_columns, "no line names the columns subject, filename, onsetframe"),
+        (outside, "line 3: names no subject and clip"),
+        (of_samm, "its clips are not named like sub01/EP02_01f"),
+        (another, r"several spreadsheets code its clips, and differ \(CASME2-coding-20140508.xlsx, codes/mine.xlsx\)"),
+        (Path.unlink, r"holds no spreadsheet \(.xlsx\) with a line a clip \(subject, clip, onset"),
+        (
+            lambda file: shutil.rmtree(file.parent / "CASME2_RAW_selected"),
+            r"holds no folders of clips such as CASME2_RAW_selected/sub01/EP02_01f \(CASME2-RAW, RAW_selected, "
+            r"Cropped-updated/Cropped, Cropped, Cropped_original would do too\)",
+        ),
         (lambda file: shutil.rmtree(file.parent), "no such folder"),
     ],
 )

@@ -23,6 +23,7 @@ def main() -> None:
     dataset, options = params.read(Dataset), params.read(Ingest)
     known = datasets.DATASETS[dataset.name]
     recorded = known.reader.sequences(Path(dataset.root))
+    recorded = [sequence.with_middle() for sequence in recorded] if options.middle_apex else recorded
     labelled: list[tuple[Sequence, int]] = []
     rejected: list[dict[str, str]] = []
 
@@ -47,7 +48,7 @@ def main() -> None:
                 continue
             geometry, pngs = result
             names = {"subject": printable(sequence.subject), "session": printable(sequence.session)}
-            numbers = {"emotion": emotion, "frames": len(pngs), "fold": fold[sequence.subject]}
+            numbers = {"emotion": emotion, "frames": len(pngs), "fold": fold[sequence.subject], "apex": sequence.ends}
             rows.append({"sequence": sequence.name} | names | numbers | geometry)
             frames.write([{"sequence": sequence.name, "frame": i, "png": png} for i, png in enumerate(pngs, 1)])
         if len({row["subject"] for row in rows}) < 2:
@@ -58,7 +59,7 @@ def main() -> None:
     parquet.write(CLASSES_PATH, schema.CLASSES, datasets.classes(dataset.name))
     reasons = ", ".join(f"{count} {code}" for code, count in sorted(Counter(r["code"] for r in rejected).items()))
     counts = len(recorded), len({sequence.subject for sequence in recorded})
-    other = known.sequences and counts != (known.sequences, known.subjects)
+    other = known.sequences and not known.whole(*counts)
     whole = f"; {counts[0]} sequences of {counts[1]} subjects, published: {known.sequences} of {known.subjects}"
     line = f"{dataset.root} -> {len(rows)} of {counts[0]} sequences, {frames.rows} face crops, {len({*fold.values()})}"
     stage.summary("ingest", f"{line} folds; set aside: {reasons or 'none'}{whole if other else ''}")

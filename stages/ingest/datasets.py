@@ -24,7 +24,8 @@ from stages.tables.schema import EMOTIONS
 class DataSet:
     """Reader; emotions by code; published numbers of recorded sequences, of their subjects, of sequences by emotion.
 
-    ``micro`` says that what was filmed are micro-expressions. Nothing is published of what is simulated.
+    ``micro`` says that what was filmed are micro-expressions. ``others`` are the numbers of sequences and subjects of
+    further copies that are whole. Nothing is published of what is simulated.
     """
 
     reader: ModuleType
@@ -33,6 +34,11 @@ class DataSet:
     subjects: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     micro: bool = False
+    others: tuple[tuple[int, int], ...] = ()
+
+    def whole(self, sequences: int, subjects: int) -> bool:
+        """Whether these are the published numbers of one of its copies."""
+        return (sequences, subjects) in ((self.sequences, self.subjects), *self.others)
 
 
 DATASETS = {
@@ -43,11 +49,15 @@ DATASETS = {
         ckplus, EMOTIONS, 593, 123, dict(zip(EMOTIONS.values(), (45, 18, 59, 25, 69, 28, 83), strict=True))
     ),
     # Yan et al., PLOS ONE 2014; of its list of 2014-05-08 with 255 lines, the paper uses 247.
-    "casme2": DataSet(casme2, CLASSES, 247, 26, {"negative": 88, "positive": 32, "surprise": 25}, micro=True),
+    "casme2": DataSet(
+        casme2, CLASSES, 247, 26, {"negative": 88, "positive": 32, "surprise": 25}, micro=True, others=((255, 26),)
+    ),
     # Davison et al., IEEE Trans. Affective Computing 2018: 32 people were filmed, 29 of whom showed a micro-expression.
     "samm": DataSet(samm, CLASSES, 159, 29, {"negative": 92, "positive": 26, "surprise": 15}, micro=True),
-    # Li et al., FG 2013: the high-speed camera's part (HS).
-    "smic": DataSet(smic, CLASSES, 164, 16, {"negative": 70, "positive": 51, "surprise": 43}, micro=True),
+    # Li et al., FG 2013: the high-speed camera's part (HS); VIS and NIR have 71 of 8 each.
+    "smic": DataSet(
+        smic, CLASSES, 164, 16, {"negative": 70, "positive": 51, "surprise": 43}, micro=True, others=((71, 8),)
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the micro-expression data sets of the grand challenge share (See et al., "MEGC 2019", FG 2019).
+"""What the filmed data sets share, by the grand challenge's protocol (See et al., "MEGC 2019", FG 2019).
 
 Their clips are micro-expressions as filmed. What the pipeline calls a sequence runs from the onset to the apex of one,
 as CK+'s run from neutral to apex: it is the 'general' recording, and its first three frames make the 'micro' one.
@@ -11,36 +11,57 @@ from __future__ import annotations
 
 import csv
 import re
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
+from stages.ingest import layout as places
 from stages.ingest import sequence as base
-from stages.ingest.sequence import archive, visible, whole
+from stages.ingest import workbook
+from stages.ingest.layout import Key, Layout, key
+from stages.ingest.sequence import visible, whole
+from stages.ingest.workbook import Line
 from stages.tables.errors import Unusable, UserError
 
 CLASSES = {1: "negative", 2: "positive", 3: "surprise"}
 """The challenge's three classes, and their codes here."""
 
 LIST = "combined_3class_gt.csv"
-NEGATIVE = ("negative", "anger", "contempt", "disgust", "fear", "repression", "sadness")
-WORDS = dict.fromkeys(NEGATIVE, "negative") | {"positive": "positive", "happiness": "positive", "surprise": "surprise"}
+NEGATIVE = ("negative", "anger", "contempt", "disgust", "fear", "repression", "sadness", "sad")
+POSITIVE = ("positive", "happiness", "happy")
+WORDS = dict.fromkeys(NEGATIVE, "negative") | dict.fromkeys(POSITIVE, "positive") | {"surprise": "surprise"}
 CODES = {name: code for code, name in CLASSES.items()}
-PICTURES = (".jpg", ".jpeg", ".bmp", ".png")
-LARGEST, LONGEST = 20_000_000, 10_000
-"""A spreadsheet of more bytes, unpacked, or of more lines is no list of clips."""
+LEAST = 2
+"""Frames of the shortest clip: they make one map, which is a reading."""
 
 
 @dataclass(frozen=True)
 class Clip(base.Sequence):
-    """A clip, the word for its emotion, and the numbers of its onset and apex frames as the data set codes them."""
+    """A clip, the word for its emotion, and its onset, apex and offset frames as the data set codes them.
+
+    ``middle`` says that the frame in the middle stands for an apex that is not coded, or cannot be; ``entire`` that
+    nothing is coded, since its folder holds the frames from onset to offset. ``together`` says that its folder holds
+    other clips too, and ``fault`` why it cannot be used.
+    """
 
     label: str
     onset: object = None
     apex: object = None
+    offset: object = None
+    middle: bool = False
+    entire: bool = False
+    together: bool = False
+    fault: str = ""
+    dataset: str = ""
+
+    @property
+    def ends(self) -> str:
+        if self.entire:
+            return "middle"
+        return "middle" if self.middle and _apex(self)[0] is None else "coded"
+
+    def with_middle(self) -> Clip:
+        return replace(self, middle=True)
 
 
 def emotion(clip: Clip) -> int:
@@ -52,119 +73,171 @@ def emotion(clip: Clip) -> int:
 
 
 def frames(clip: Clip) -> list[Path]:
-    """The picture files from onset to apex.
+    """The picture files from onset to apex; no other has to be there.
 
-    Raises Unusable when one of the two is not coded, when fewer than three frames lie between them, or one is missing.
+    A folder that holds exactly as many frames as lie from onset to offset, under other numbers, is read from its first
+    one. Raises Unusable when onset or apex is not coded (see ``Clip.middle``), when fewer than two frames lie between
+    them, or when one is missing.
     """
-    numbered = pictures(clip.folder)
-    onset, apex = (_whole_number(value) for value in (clip.onset, clip.apex))
-    if onset is None or apex is None or not 0 <= apex - onset < 100_000:
-        raise Unusable("apex", f"{clip.folder}: is coded with onset {clip.onset} and apex {clip.apex}; both are needed")
-    lacks = [number for number in (onset, apex) if number not in numbered]
+    if clip.fault:
+        raise Unusable("frames", clip.fault)
+    numbered = pictures(clip.folder, clip.session if clip.together else "")
+    if clip.entire:
+        first, last = min(numbered, default=0), max(numbered, default=0)
+        return _between(numbered, first, first + (last + 1 - first) // 2, clip.folder)
+    onset, offset = _whole_number(clip.onset), _whole_number(clip.offset)
+    apex, why = _apex(clip)
+    if apex is None and clip.middle and onset is not None and offset is not None and 1 < offset - onset < 100_000:
+        apex = onset + (offset + 1 - onset) // 2
+    if onset is None or apex is None:
+        advice = "" if clip.middle else "; ingest.middle_apex: true takes the middle of onset and offset for it"
+        raise Unusable("apex", f"{clip.folder}: {why}{advice}")
+    if onset not in numbered and numbered and offset is not None and len(numbered) == offset + 1 - onset:
+        shift = min(numbered) - onset
+        if max(numbered) == offset + shift:
+            onset, apex = onset + shift, apex + shift
+    return _between(numbered, onset, apex, clip.folder)
+
+
+def _apex(clip: Clip) -> tuple[int | None, str]:
+    """The coded apex if it can be one, else the reason why not."""
+    onset, apex, offset = (_whole_number(value) for value in (clip.onset, clip.apex, clip.offset))
+    if onset is None or onset < 0:
+        return None, f"its onset is coded as {_shown(clip.onset)}, which is no frame"
+    if apex is None:
+        return None, f"its apex is coded as {_shown(clip.apex)}, which is no frame"
+    if not onset < apex < onset + 100_000:
+        return None, f"its apex, {apex}, does not lie after its onset, {onset}"
+    if offset is not None and onset < offset < apex:  # an offset that is none is not needed
+        return None, f"its apex, {apex}, lies after its offset, {offset}"
+    return apex, ""
+
+
+def _between(numbered: dict[int, list[Path]], first: int, last: int, folder: Path) -> list[Path]:
+    lacks = [number for number in (first, last) if number not in numbered]
     if lacks:
-        raise Unusable("frames", f"{clip.folder}: holds no frame {lacks[0]}; restore it from the data set's archive")
-    return whole({number: file for number, file in numbered.items() if onset <= number <= apex}, clip.folder)
+        raise Unusable("frames", f"{folder}: holds no frame {lacks[0]}; restore it from the data set's archive")
+    used = {number: files for number, files in numbered.items() if first <= number <= last}
+    for number, files in used.items():
+        if len(files) > 1:
+            raise Unusable("frames", f"{files[1]}: frame {number} is there twice; keep one")
+    return whole({number: files[0] for number, files in used.items()}, folder, LEAST)
 
 
-def pictures(folder: Path) -> dict[int, Path]:
+def pictures(folder: Path, clip: str = "") -> dict[int, list[Path]]:
     """The pictures of a folder by the last number in their names (img46.jpg, 006_05562.jpg, reg_image001.bmp).
 
-    Raises Unusable when the folder is missing, or when two pictures have the same number.
+    With ``clip``, those whose names begin with it, if there are any. Raises Unusable when the folder is missing.
     """
     if not folder.is_dir():
         raise Unusable("frames", f"{folder}: no such folder; restore it from the data set's archive")
-    numbered: dict[int, Path] = {}
-    for file in sorted(visible(folder)):
-        number = re.search(r"([0-9]{1,9})$", file.stem)
-        if file.suffix.lower() not in PICTURES or number is None:
-            continue
-        if int(number[1]) in numbered:
-            raise Unusable("frames", f"{file}: frame {int(number[1])} is there twice; keep one")
-        numbered[int(number[1])] = file
+    files = [file for file in sorted(visible(folder)) if file.suffix.lower() in places.PICTURES]
+    own = [file for file in files if clip and re.match(rf"{re.escape(places.plain(clip))}(?![a-z0-9])",
+                                                       places.plain(file.stem))]  # fmt: skip
+    numbered: dict[int, list[Path]] = {}
+    for file in own or files:
+        if number := re.search(r"([0-9]{1,9})$", file.stem):
+            numbered.setdefault(int(number[1]), []).append(file)
     return numbered
 
 
-def coded(root: Path, pattern: str, images: tuple[str, ...], subject: str) -> list[Clip]:
-    """The clips that a spreadsheet codes, and every further folder of clips, which has no label.
+def coded(
+    root: Path, name: str, layout: Layout, session: Callable[[Line], str] = lambda line: str(line.clip or "").strip()
+) -> list[Clip]:
+    """The clips that the data set's spreadsheet codes, and every further folder of clips, which has no label.
 
-    ``pattern`` finds the spreadsheet in ``root``, ``images`` are the names that the folder of frames may have, and
-    ``subject`` formats a subject's number as in its folder's name. Raises UserError when either is missing or strange.
+    ``session`` names a line's clip. Raises UserError when the spreadsheet or the frames are missing or strange.
     """
-    tree = archive(root, images, "unpack the data set's frames there")
-    sheet = max(root.glob(pattern), default=None)
-    if sheet is None:
-        raise UserError(f"{root}: holds no {pattern}; put the data set's spreadsheet of codes there")
-    clips = {}
-    for line, row in rows(sheet):
-        number, session = _whole_number(row["subject"]), str(row["filename"] or "").strip()
-        if number is None or not session or Path(session).name != session:
-            raise UserError(f"{sheet}, line {line}: names no subject and clip; take the data set's own spreadsheet")
-        folder = tree / subject.format(number) / session
-        clips[folder] = Clip(subject.format(number), session, folder, str(row["estimatedemotion"] or "").strip(),
-                             row["onsetframe"], row["apexframe"])  # fmt: skip
-    for folder in (session for one in base.folders(tree) for session in base.folders(one)):
-        clips.setdefault(folder, Clip(folder.parent.name, folder.name, folder, ""))
-    return listed(root, [clips[folder] for folder in sorted(clips)])
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; set dataset.root in params.yaml to the folder of your copy")
+
+    def match(line: Line) -> re.Match[str] | None:
+        numbers = re.findall(r"[0-9]+", str(line.subject))
+        number = layout.subject.format(int(numbers[-1])) if numbers else str(line.subject or "")
+        return layout.match(f"{number}/{session(line)}") if number and session(line) else None
+
+    def ours(line: Line) -> bool:
+        return bool(match(line) and re.fullmatch(layout.clip, session(line), re.IGNORECASE))
+
+    sheet, lines = workbook.find(root, ours, layout.example)
+    rows: dict[Key, Line] = {}
+    faults: dict[Key, str] = {}
+    for line in lines:
+        if match(line) is None:
+            raise UserError(
+                f"{sheet}, line {line.number}: names no subject and clip; take the data set's own spreadsheet"
+            )
+        own = key(line.subject, session(line))
+        if own in rows and rows[own][1:] != line[1:]:
+            faults[own] = f"{sheet}, lines {rows[own].number} and {line.number}: code it differently; keep one of them"
+        rows[own] = line
+    wanted = {own: (own, key(line.subject, line.clip), (own[0], "")) for own, line in rows.items()}
+    tree, found = places.clips(root, layout, {one for several in wanted.values() for one in several})
+    clips, used = [], set()
+    for own, line in rows.items():
+        at = next((one for one in wanted[own] if one in found), None)
+        subject = _subject(layout, own[0])
+        folder = found[at].folder if at else tree / subject / session(line)
+        together = at is not None and not at[1]
+        used.add(at)
+        fault = faults.get(own) or (_overlap(line, rows, own, folder, session(line)) if together else "")
+        clips.append(Clip(subject, session(line), folder, str(line.emotion or "").strip(), line.onset, line.apex,
+                          line.offset, together=together, fault=fault, dataset=name))  # fmt: skip
+    clips += [Clip(_subject(layout, at[0]), place.folder.name, place.folder, "", dataset=name)
+              for at, place in found.items() if at[1] and at not in used]  # fmt: skip
+    return listed(root, name, clips, layout, tree)
 
 
-def rows(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines below the one that names the columns: line number, and cells by column name in small letters.
-
-    Raises UserError when it is no spreadsheet, or lacks a column.
-    """
-    from openpyxl import load_workbook  # takes a third of a second, and only two data sets need it
-
-    wanted = {"subject", "filename", "onsetframe", "apexframe", "estimatedemotion"}
-    try:
-        if not sheet.is_file():
-            raise ValueError("it is no ordinary file")
-        with zipfile.ZipFile(sheet) as archive:
-            if sum(part.file_size for part in archive.infolist()) > LARGEST:
-                raise ValueError("it is too large")
-        table = load_workbook(sheet, read_only=True, data_only=True).worksheets[0]
-        lines = list(islice(table.iter_rows(values_only=True), LONGEST + 1))
-        if len(lines) > LONGEST:
-            raise ValueError(f"it has more than {LONGEST} lines")
-    except Exception as error:  # whatever the parts of a damaged file make openpyxl raise
-        raise UserError(
-            f"{sheet}: not a readable .xlsx file ({_first_line(error)}); take the data set's own one"
-        ) from None
-    heads: list[str] = []
-    for number, line in enumerate(lines, 1):
-        if not heads:
-            names = ["".join(str(cell or "").lower().split()) for cell in line]
-            heads = names if wanted <= set(names) else []
-        elif any(cell not in (None, "") for cell in line):
-            yield number, dict(zip(heads, line, strict=False))
-    if not heads:
-        raise UserError(f"{sheet}: no line names the columns {', '.join(sorted(wanted))}; take the data set's own one")
+def _subject(layout: Layout, number: str) -> str:
+    return layout.subject.format(int(number)) if number.isdecimal() else number
 
 
-def listed(root: Path, clips: list[Clip]) -> list[Clip]:
-    """The clips with the labels of the challenge's list, where it lies in ``root``; without any that is not on it.
+def _overlap(line: Line, rows: dict[Key, Line], own: Key, folder: Path, session: str) -> str:
+    """Why the frames of a clip cannot be told from those of the subject's others that lie in the same folder, if so."""
+    if pictures(folder, session) != pictures(folder):
+        return ""
+    first, last = _whole_number(line.onset), _whole_number(line.offset or line.apex)
+    for it in (it for other, it in rows.items() if other[0] == own[0] and other != own):
+        start, end = _whole_number(it.onset), _whole_number(it.offset or it.apex)
+        if None in (first, last, start, end) or not (last < start or end < first):  # type: ignore[operator]
+            return f"{folder}: holds the frames of several clips under the same numbers; give each its own folder"
+    return ""
 
-    Its lines are data set, subject, clip, and class: 0 negative, 1 positive, 2 surprise.
-    Raises UserError when it is not such a file.
+
+def listed(root: Path, name: str, clips: list[Clip], layout: Layout, tree: Path) -> list[Clip]:
+    """The clips with the labels of the challenge's list, where it lies in ``root``, by subject and clip.
+
+    Its lines are data set, subject, clip, and class: 0 negative, 1 positive, 2 surprise. A clip that is not on it has
+    no label; one that is only there has no frames. Raises UserError when it is not such a file, or names no clip.
     """
     file = root / LIST
     if not file.is_file():
-        return clips
-    names = dict(enumerate(CLASSES.values()))
+        return sorted(clips, key=lambda clip: clip.name)
+    names = [*map(str, CLASSES.values())]
+    labels: dict[Key, tuple[str, str]] = {}
     try:
-        with file.open(encoding="utf-8", newline="") as text:
-            labels = {_key(line[2]): names[int(line[3])] for line in csv.reader(text) if line}
-    except (OSError, ValueError, KeyError, IndexError, csv.Error):
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            for number, line in enumerate(line for line in csv.reader(text) if line):
+                if number == 0 and not re.fullmatch(r"\s*[0-9.]+\s*", line[3]):
+                    continue  # heads
+                if re.sub(r"[^a-z0-9]", "", line[0].lower()).replace("casmeii", "casme2") == name:
+                    labels[key(line[1], line[2])] = line[2].strip(), names[range(3).index(float(line[3]))]  # type: ignore[arg-type]
+    except (OSError, ValueError, IndexError, csv.Error):
         raise UserError(f"{file}: its lines are not data set, subject, clip, class 0 to 2; take MEGC's own") from None
-    return [replace(clip, label=labels.get(_key(clip.session), "")) for clip in clips]
+    if not labels:
+        raise UserError(f"{file}: names no clip of {name}; take MEGC's own, or remove it")
+    known = {key(clip.subject, clip.session): clip for clip in clips}
+    labelled = [replace(clip, label=labels[own][1] if own in labels else "") for own, clip in known.items()]
+    for own, (session, label) in labels.items():
+        if own not in known:
+            subject = _subject(layout, own[0])
+            fault = f"{file}: names {subject}/{session}, which is nowhere in {tree}; restore it from the archive"
+            labelled.append(Clip(subject, session, tree / subject / session, label, fault=fault, dataset=name))
+    return sorted(labelled, key=lambda clip: clip.name)
 
 
-def _key(name: str) -> str:
-    """A clip's name as the list and the folder both have it: s03_ne_01 is s3_ne_1."""
-    return re.sub(r"0+(?=[0-9])", "", name.strip().lower())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _shown(value: object) -> str:
+    return "nothing" if value in (None, "") else repr(str(value)[:40])
 
 
 def _whole_number(value: object) -> int | None:

@@ -11,11 +11,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from stages.ingest import megc
+from stages.ingest.layout import Layout
 
-IMAGES = ("SAMM/SAMM", "SAMM", "SAMM_CROP")
+LAYOUT = Layout(
+    ("SAMM", "SAMM_clip", "SAMM_CROP"),
+    (r"(?P<subject>[0-9]{1,3})/(?P<clip>[^/]+)", r"(?P<clip>(?P<subject>[0-9]{1,3})_[0-9]+_[0-9]+)",
+     r"(?P<subject>[0-9]{1,3})"),
+    "{:03}",
+    r"[0-9]{1,3}_[0-9]+_[0-9]+",
+    "006/006_1_2",
+)  # fmt: skip
 emotion, frames = megc.emotion, megc.frames
 
 
 def sequences(root: Path) -> list[megc.Clip]:
     """Every clip that is coded or has a folder. Raises UserError when ``root`` lacks the spreadsheet or the frames."""
-    return megc.coded(root, "SAMM_Micro_FACS_Codes*.xlsx", IMAGES, "{:03}")
+    return megc.coded(root, "samm", LAYOUT)

@@ -22,6 +22,15 @@ class Sequence:
     def name(self) -> str:
         return printable(f"{self.subject}/{self.session}")
 
+    @property
+    def ends(self) -> str:
+        """What its last frame is: the 'last' one recorded, the 'coded' apex, or the 'middle', which stands for it."""
+        return "last"
+
+    def with_middle(self) -> Sequence:
+        """The same, with its middle frame for an apex that is not coded."""
+        return self
+
 
 def archive(root: Path, names: tuple[str, ...], advice: str) -> Path:
     """The folder of a data set's archive in ``root``: the first of ``names`` that is there.
@@ -36,13 +45,15 @@ def archive(root: Path, names: tuple[str, ...], advice: str) -> Path:
     raise UserError(f"{root}: holds no folder {names[0]}/; {advice}")
 
 
-def whole(numbered: dict[int, Path], where: Path) -> list[Path]:
+def whole(numbered: dict[int, Path], where: Path, least: int = 3) -> list[Path]:
     """The frame files in the order of their numbers.
 
-    Raises Unusable when there are fewer than three, or when the numbering has a gap.
+    Raises Unusable when there are fewer than ``least``, or when the numbering has a gap.
     """
-    if len(numbered) < 3:
-        raise Unusable("frames", f"{where}: {len(numbered)} frames; the method needs at least three")
+    if len(numbered) < least:
+        raise Unusable(
+            "frames", f"{where}: {len(numbered)} frames; the method needs at least {'two' if least == 2 else 'three'}"
+        )
     missing = max(numbered) + 1 - min(numbered) - len(numbered)
     if missing:  # counted, not listed: a wrong name can leave a gap of millions
         gap = (number for number in range(min(numbered), max(numbered)) if number not in numbered)

@@ -25,7 +25,13 @@ def synthesize(
     if (table["sequence"] != sequence).any():
         raise UserError(f"{path}: sequence {number} is not {sequence}; run the stage that writes it again")
     pngs = table.sort_values("frame")["png"][:originals]
-    if len(pngs) < originals:
+    if len(pngs) == 2 < originals:  # a filmed clip of one step, which is its own micro sequence
+        gaps = (originals - 1) << levels
+        if gaps & (gaps - 1):
+            reason = f"{path}: {sequence} has two frames, from which halving cannot reach protocol.frames: {gaps + 1}"
+            return Unusable("too short", f"{reason}; choose 9 or 17 for it")
+        levels = gaps.bit_length() - 1
+    elif len(pngs) < originals:
         reason = f"{path}: {sequence} has {len(pngs)} frames and protocol.originals asks for {originals}"
         return Unusable("too short", reason)
     try:
