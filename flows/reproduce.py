@@ -25,7 +25,7 @@ from prefect.futures import PrefectFuture, wait
 from prefect.states import Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import graph, parameters, supervised
+from flows import graph, parameters, record, supervised
 from flows.parameters import Changes
 from stages.tables import params, pipeline
 from stages.tables.errors import UserError
@@ -125,8 +125,14 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
             failures = [str(state.message) for state in states if state.is_failed()]
             return Failed(message="; ".join(failures) or "a stage did not complete")
         publish()
+        try:
+            compared = record.text()
+        except UserError as error:
+            compared = str(error)
+        logger.info(compared)
     count = Counter(str(state.name).lower() for state in states)
-    return Completed(message=", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items())))
+    done = ", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items()))
+    return Completed(message=f"{done}\n{compared}")
 
 
 def publish() -> None:

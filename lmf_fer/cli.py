@@ -138,6 +138,24 @@ def compare(
 
 
 @app.command()
+def recorded(
+    revision: Annotated[str, Argument(metavar="REVISION", help="Git revision that has the recorded run.")] = "HEAD",
+) -> None:
+    """Say which stages came out as recorded in git, byte for byte, and where the first difference arose."""
+    from flows import record
+
+    print(record.text(revision))
+
+
+@app.command()
+def record() -> None:
+    """Note the hash of every output of this run, with the processor, in results/machines.csv."""
+    from flows import record
+
+    print(record.record())
+
+
+@app.command()
 def fold(
     stages: Annotated[list[str], Argument(metavar="STAGE", help="Stages of dvc.yaml, such as train-lmf@3.")],
     server: Server = None,

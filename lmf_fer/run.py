@@ -10,7 +10,10 @@ from stages.tables.errors import UserError
 
 
 def reproduce(overrides: list[str], workers: int, address: str | None = None) -> str:
-    """Runs the pipeline; the results table. Raises UserError when a stage fails, or without a server at ``address``."""
+    """Runs the pipeline; the table, and how the run compares with the recorded one.
+
+    Raises UserError when a stage fails, or without a server at ``address``.
+    """
     own = server.connect(address)
     from flows import reproduce as flow
 
@@ -19,7 +22,7 @@ def reproduce(overrides: list[str], workers: int, address: str | None = None) ->
     state = flow.reproduce(overrides=overrides, workers=workers, return_state=True)
     if not state.is_completed():
         raise UserError(state.message)
-    return flow.TABLE.read_text(encoding="utf-8")
+    return f"{flow.TABLE.read_text(encoding='utf-8')}\n{str(state.message).partition(chr(10))[2]}"
 
 
 def fold(names: list[str], address: str | None = None) -> None:
