@@ -141,7 +141,7 @@ def compare(
 def recorded(
     revision: Annotated[str, Argument(metavar="REVISION", help="Git revision that has the recorded run.")] = "HEAD",
 ) -> None:
-    """Say which stages came out as recorded in git, byte for byte, and where the first difference arose."""
+    """Compare this run with the recorded one. Says which stages are the same bytes, and where the first differs."""
     from flows import record
 
     print(record.text(revision))
@@ -149,7 +149,7 @@ def recorded(
 
 @app.command()
 def record() -> None:
-    """Note the hash of every output of this run, with the processor, in results/machines.csv."""
+    """Record this run and its processor. The hash of every output is added to results/machines.csv."""
     from flows import record
 
     print(record.record())

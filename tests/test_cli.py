@@ -27,6 +27,8 @@ COMMANDS = [
     "predict",
     "transfer",
     "compare",
+    "recorded",
+    "record",
     "fold",
 ]
 run = CliRunner().invoke
