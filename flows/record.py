@@ -24,8 +24,6 @@ from stages.tables.errors import UserError
 
 MACHINES = Path("results/machines.csv")
 COLUMNS = ["settings", "processor", "stage", "output", "md5"]
-PER_RUN = {"results/report.html"}
-"""Names the machine and the time that stages took, so no two are alike."""
 VECTORS = ("avx512f", "avx2", "avx")
 Locks = dict[str, dict[str, Any]]
 """What DVC noted of each stage by its address: cmd, deps, params and outs."""
@@ -90,7 +88,7 @@ def record() -> str:
         raise UserError(f"{', '.join(sorted(stale))}: not up to date; run lmf-fer reproduce, then record it")
     now, hashes, here = _locks(), _hashes(names), processor()
     key = settings(now, names)
-    rows = [(key, here, name, out, md5) for name in names for out, md5 in hashes[name].items() if out not in PER_RUN]
+    rows = [(key, here, name, out, md5) for name in names for out, md5 in hashes[name].items()]
     known = machines()
     known = known[~(known["settings"].eq(key) & known["processor"].eq(here))]
     whole = pd.concat([known, pd.DataFrame(rows, columns=COLUMNS)])
@@ -169,7 +167,7 @@ def _hashes(names: Iterable[str]) -> dict[str, dict[str, str | None]]:
 
 
 def _outs(entry: dict[str, Any] | None) -> dict[str, str]:
-    return {out["path"]: out["md5"] for out in (entry or {}).get("outs", []) if out["path"] not in PER_RUN}
+    return {out["path"]: out["md5"] for out in (entry or {}).get("outs", [])}
 
 
 def _inputs(entry: dict[str, Any] | None) -> dict[str, str]:

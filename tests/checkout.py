@@ -86,11 +86,10 @@ class Checkout:
             subprocess.run(["git", *command.split()], cwd=self.folder, check=True)
 
     def results(self) -> dict[str, bytes]:
-        """Every result file of the run that is made of numbers, by its path; the page without the stages' times."""
+        """Every result file of the run that is made of numbers, by its path, and the page."""
         files = [*self.folder.glob("results/table.*"), *self.folder.glob("results/predictions/*.parquet"),
                  *self.folder.glob("data/features/*.parquet"), *self.folder.glob("results/report.html")]  # fmt: skip
-        times = re.compile(rb'<table><caption id="caption-times">.*?</table>', re.DOTALL)
-        return {str(file.relative_to(self.folder)): times.sub(b"", file.read_bytes()) for file in files}
+        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
 
 def within(folder: Path) -> list[psutil.Process]:

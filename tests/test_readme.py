@@ -61,6 +61,7 @@ INSTEAD = {
     "git clone <your repository> lmf-fer": ("git --version", "test_many_machines clones"),
     "git commit -m 'The default run'": ("git commit --allow-empty -m 'A run'", "it is committed already"),
     "git commit -m 'Features of this run'": ("git commit --allow-empty -m 'A run'", "it is committed already"),
+    "git checkout dvc.lock data/dvc.lock": ("git --version", "the small run's are not committed"),
     "git push": ("git --version", "there is no remote"),
     "git pull": ("git --version", "there is no remote"),
     "lmf-fer --install-completion": ("lmf-fer --help", "writes into the user's shell settings"),

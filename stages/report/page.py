@@ -1,4 +1,4 @@
-"""The page: words, tables and pictures, rendered by page.html."""
+"""The page of results, rendered by page.html, and that of times, by times.html."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, UndefinedError
 
 from stages.report.captions import Caption
 from stages.report.run import Run
@@ -18,6 +18,9 @@ from stages.report.times import rows as times
 from stages.tables import params
 from stages.tables.errors import UserError
 from stages.tables.methods import METHODS
+from stages.tables.stage import TIMES
+
+TIMES_PAGE = TIMES / "times.html"
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,11 @@ class Picture:
         return f"data:{mime};base64,{base64.b64encode(self.data).decode()}"
 
 
-def render(run: Run, pictures: Mapping[str, Picture], machine: Mapping[str, str], versions: Mapping[str, str]) -> str:
-    """The page as HTML, with all styles and pictures inside. Raises UserError when the run lacks what it shows."""
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
-                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"percent": percent, "number": format, "p": probability}
-    environment.filters |= {"points": points, "duration": duration}
+def render(run: Run, pictures: Mapping[str, Picture]) -> str:
+    """The results as HTML, with all styles and pictures inside; the same bytes for the same results.
+
+    Raises UserError when the run lacks what it shows.
+    """
     rows = run.table.astype(object).where(run.table.notna(), None).to_dict("records")
     methods = list(dict.fromkeys(run.table["method"]))
     shown = {
@@ -53,16 +55,28 @@ def render(run: Run, pictures: Mapping[str, Picture], machine: Mapping[str, str]
         "landmarks": tracking(run.landmarks).to_dict("records"),
         "values": run.params,
         "params": settings(run.params),
-        "machine": machine,
-        "versions": versions,
-        "times": times(run.stages, run.times),
         "benchmarks": run.benchmarks,
         "pictures": pictures,
+        "times_page": TIMES_PAGE,
     }
     try:
-        return environment.get_template("page.html").render(shown)
+        return _template("page.html").render(shown)
     except UndefinedError as error:
         raise UserError(f"params.yaml or results/: {error.message}, which the page shows; run dvc repro") from None
+
+
+def render_times(run: Run, machine: Mapping[str, str], versions: Mapping[str, str]) -> str:
+    """What the stages took, with which software and where, as HTML: no two runs are alike."""
+    return _template("times.html").render(times=times(run.stages, run.times), machine=machine, versions=versions)
+
+
+def _template(name: str) -> Template:
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
+                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {"percent": percent, "number": format, "p": probability}
+    environment.filters |= {"points": points, "duration": duration}
+    environment.globals["layout"] = environment.get_template("layout.html")
+    return environment.get_template(name)
 
 
 def tracking(landmarks: pd.DataFrame) -> pd.DataFrame:
