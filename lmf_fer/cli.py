@@ -118,12 +118,26 @@ def predict(
 
 @app.command()
 def transfer(
-    root: Annotated[Path, Argument(metavar="ROOT", help="Folder that holds cohn-kanade-images/ and Emotion/.")],
+    root: Annotated[Path, Argument(metavar="ROOT", help="Folder of the data set, or a Parquet file of tracks.")],
+    dataset: Annotated[
+        str | None, Option(help="Its name as in params.yaml; without it, tracks or ckplus, whichever it looks like.")
+    ] = None,
+    networks: Annotated[
+        Literal["auto", "run", "shipped"],
+        Option(help="Learn from the last run, or take the shipped LMF-FER; auto: the last run, if there is one."),
+    ] = "auto",
+    fine_tune: Annotated[
+        bool, Option("--fine-tune", help="Also fine-tune the shipped one there, leaving one subject out at a time.")
+    ] = False,
+    groups: Annotated[
+        int,
+        Option(min=0, help="With --fine-tune: leave out subjects in so many groups, for less time; 0 is one by one."),
+    ] = 0,
 ) -> None:
-    """Train on the last run's data set, test on another. Everything is written to results/transfer."""
-    from lmf_fer import transfer
+    """Test on another data set what was learnt before. The table is written to results/beyond."""
+    from lmf_fer.transfer import command
 
-    transfer.transfer(root)
+    command.transfer(root, dataset, networks, fine_tune, groups)
 
 
 @app.command()

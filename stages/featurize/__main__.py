@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stages.featurize.params import Featurize
-from stages.featurize.sequence import features
+from stages.featurize.sequence import features, motion
 from stages.tables import images, parallel, params, parquet, schema, stage
 from stages.tables.errors import UserError
 
@@ -18,12 +18,18 @@ IMAGES = {schema.GENERAL: IN / "frames.parquet", schema.MICRO: IN / "micro.parqu
 
 
 def featurize(row: dict[str, Any], settings: Featurize, frames: int) -> Any:
-    """Both tables' row for one sequence, numbered ``points`` among those of landmarks and ``images`` of the frames."""
+    """Both tables' row for one sequence, numbered ``points`` among those of landmarks and ``images`` of the frames.
+
+    Without images there is no row for DTAGN.
+    """
     kind = row["set"]
     landmarks = parquet.read_sequence(IN / "landmarks.parquet", schema.LANDMARKS, row["points"])
-    pngs = parquet.read_sequence(IMAGES[kind], schema.FRAMES, row["images"])["png"]
-    crops = images.decode(pngs, f"{IMAGES[kind]}: {row['sequence']}")
     points = np.stack([np.stack(list(landmarks[axis])) for axis in ("x", "y")], axis=-1)
+    if pd.isna(row["images"]):
+        head = {key: row[key] for key in ("sequence", "subject", "emotion", "fold", "set")}
+        return head | motion(points, settings.eps, frames), None
+    pngs = parquet.read_sequence(IMAGES[kind], schema.FRAMES, int(row["images"]))["png"]
+    crops = images.decode(pngs, f"{IMAGES[kind]}: {row['sequence']}")
     return features(row, kind, crops, points, settings, frames)
 
 
@@ -37,8 +43,8 @@ def plan() -> pd.DataFrame:
         parquet.keys(path, schema.FRAMES).reset_index(names="images").assign(set=kind) for kind, path in IMAGES.items()
     )
     landmarks = parquet.keys(IN / "landmarks.parquet", schema.LANDMARKS).reset_index(names="points")
-    work = landmarks.merge(stored, on=["sequence", "set"]).merge(sequences, on="sequence")
-    if len(work) < len(landmarks):
+    work = landmarks.merge(stored, "left", on=["sequence", "set"]).merge(sequences, on="sequence")
+    if len(work) < len(landmarks) or (len(stored) and work["images"].isna().any()):
         raise UserError(f"{IN}: its tables are not of one run; run the stages that write them: dvc repro featurize")
     return work
 
@@ -52,7 +58,7 @@ def main() -> None:
     ):
         for maps_row, dtagn_row in parallel.each(function, parquet.records(work), "featurize", total=len(work)):
             lmf.write([maps_row])
-            dtagn.write([dtagn_row])
+            dtagn.write([dtagn_row] if dtagn_row else [])
     counts = f"{lmf.rows} rows of LMF maps, {dtagn.rows} of DTAGN"
     stage.summary("featurize", f"{len(work)} sequences of landmarks -> {counts}")
 

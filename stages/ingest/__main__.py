@@ -1,4 +1,4 @@
-"""python -m stages.ingest: the data set's tree -> sequences, frames, rejected_ingest and classes.parquet."""
+"""python -m stages.ingest: the data set's tree -> sequences, frames, tracks, rejected_ingest and classes.parquet."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stages.tables.errors import Unusable, UserError
 
 SEQUENCES_PATH = "data/interim/sequences.parquet"
 FRAMES_PATH = "data/interim/frames.parquet"
+TRACKS_PATH = "data/interim/tracks.parquet"
 REJECTED_PATH = "data/interim/rejected_ingest.parquet"
 CLASSES_PATH = "data/interim/classes.parquet"
 
@@ -39,18 +40,27 @@ def main() -> None:
         (sequence.subject for sequence, _ in labelled), len(params.line("protocol.folds", params.Folds))
     )
     rows: list[dict[str, Any]] = []
-    with parquet.Writer(FRAMES_PATH, schema.FRAMES) as frames:
-        crops = partial(faces.crops_or_reason, files=known.reader.frames, options=options)
-        results = parallel.each(crops, [sequence for sequence, _ in labelled], "ingest")
+    with (
+        parquet.Writer(FRAMES_PATH, schema.FRAMES) as frames,
+        parquet.Writer(TRACKS_PATH, schema.LANDMARKS) as tracks,
+    ):
+        read: Any = known.reader.measured if known.tracks else partial(
+            faces.crops_or_reason, files=known.reader.frames, options=options)  # fmt: skip
+        results = parallel.each(read, [sequence for sequence, _ in labelled], "ingest")
         for (sequence, emotion), result in zip(labelled, results, strict=True):
             if isinstance(result, Unusable):
                 reject(sequence, result)
                 continue
-            geometry, pngs = result
+            geometry, recorded_frames = result
+            count = len(recorded_frames[schema.GENERAL] if known.tracks else recorded_frames)
             names = {"subject": printable(sequence.subject), "session": printable(sequence.session)}
-            numbers = {"emotion": emotion, "frames": len(pngs), "fold": fold[sequence.subject], "apex": sequence.ends}
+            numbers = {"emotion": emotion, "frames": count, "fold": fold[sequence.subject], "apex": sequence.ends}
             rows.append({"sequence": sequence.name} | names | numbers | geometry)
-            frames.write([{"sequence": sequence.name, "frame": i, "png": png} for i, png in enumerate(pngs, 1)])
+            if known.tracks:
+                tracks.write(landmarks(sequence.name, recorded_frames))
+            else:
+                pngs = enumerate(recorded_frames, 1)
+                frames.write([{"sequence": sequence.name, "frame": i, "png": png} for i, png in pngs])
         if len({row["subject"] for row in rows}) < 2:
             first = f"; the first reason: {rejected[0]['reason']}" if rejected else ""
             raise UserError(f"{dataset.root}: {len(rows)} usable sequences of fewer than two subjects{first}")
@@ -61,8 +71,18 @@ def main() -> None:
     counts = len(recorded), len({sequence.subject for sequence in recorded})
     other = known.sequences and not known.whole(*counts)
     whole = f"; {counts[0]} sequences of {counts[1]} subjects, published: {known.sequences} of {known.subjects}"
-    line = f"{dataset.root} -> {len(rows)} of {counts[0]} sequences, {frames.rows} face crops, {len({*fold.values()})}"
+    what = f"{tracks.rows} frames of landmarks" if known.tracks else f"{frames.rows} face crops"
+    line = f"{dataset.root} -> {len(rows)} of {counts[0]} sequences, {what}, {len({*fold.values()})}"
     stage.summary("ingest", f"{line} folds; set aside: {reasons or 'none'}{whole if other else ''}")
+
+
+def landmarks(sequence: str, points: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the landmark table of a sequence that came as landmarks: ``points`` (frames, 68, 2) by set."""
+    return [
+        {"sequence": sequence, "set": kind, "frame": i, "x": p[:, 0], "y": p[:, 1], "status": "given", "jitter": 0.0}
+        for kind, values in points.items()
+        for i, p in enumerate(values, 1)
+    ]
 
 
 if __name__ == "__main__":

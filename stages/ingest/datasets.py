@@ -6,6 +6,7 @@ Adding one is an entry here and the file that reads it, with three functions (se
     emotion(sequence) -> int             its code in the entry; Unusable when it has none
     frames(sequence) -> [Path, ...]      its frames in order, neutral first, apex last; Unusable when one is missing
 
+A data set of landmarks without pictures has ``measured`` instead of ``frames``; see tracks.py.
 An entry's codes are the first ones of seven, since tables and networks hold seven.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from stages.ingest import casme2, ckplus, samm, smic
+from stages.ingest import casme2, ckplus, samm, smic, tracks
 from stages.ingest.megc import CLASSES
 from stages.tables.schema import EMOTIONS
 
@@ -24,8 +25,9 @@ from stages.tables.schema import EMOTIONS
 class DataSet:
     """Reader; emotions by code; published numbers of recorded sequences, of their subjects, of sequences by emotion.
 
-    ``micro`` says that what was filmed are micro-expressions. ``others`` are the numbers of sequences and subjects of
-    further copies that are whole. Nothing is published of what is simulated.
+    ``micro`` says that what was filmed are micro-expressions, ``tracks`` that there are landmarks and no pictures.
+    ``others`` are the numbers of sequences and subjects of further copies that are whole. Nothing is published of what
+    is simulated.
     """
 
     reader: ModuleType
@@ -34,6 +36,7 @@ class DataSet:
     subjects: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     micro: bool = False
+    tracks: bool = False
     others: tuple[tuple[int, int], ...] = ()
 
     def whole(self, sequences: int, subjects: int) -> bool:
@@ -58,6 +61,8 @@ DATASETS = {
     "smic": DataSet(
         smic, CLASSES, 164, 16, {"negative": 70, "positive": 51, "surprise": 43}, micro=True, others=((71, 8),)
     ),
+    # Landmarks that another program measured.
+    "tracks": DataSet(tracks, EMOTIONS, tracks=True),
 }
 
 

@@ -17,7 +17,7 @@ from stages.landmark.shipped import between
 from stages.tables import images, parquet
 from stages.tables.box import Box
 from stages.tables.errors import Unusable
-from stages.tables.schema import FRAMES, MICRO
+from stages.tables.schema import FRAMES, GENERAL, LANDMARKS, MICRO
 
 
 @dataclass(frozen=True)
@@ -85,3 +85,30 @@ def as_shipped(
     if job.set == MICRO:
         points = between(points, originals, len(frames))
     return Landmarks(points, [GIVEN] * len(frames), jitter)
+
+
+def as_tracked(
+    item: tuple[str, dict[str, int]], path: Path, originals: int, frames: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """As ``landmarks``, of a sequence that came as landmarks: its name, and the numbers of its sets in ``path``.
+
+    Without a micro set, the points between the first ``originals`` are interpolated to ``frames``.
+    """
+    name, places = item
+    points = {kind: _points(parquet.read_sequence(path, LANDMARKS, place)) for kind, place in places.items()}
+    if MICRO not in points:
+        if len(points[GENERAL]) < originals:
+            reason = f"{name}: has {len(points[GENERAL])} frames and protocol.originals asks for {originals}"
+            return [], [Unusable("too short", reason).rejected(name, "landmark")]
+        points[MICRO] = between(points[GENERAL], originals, frames)
+    jitter = np.float32(np.median(bend(points[GENERAL])))
+    rows = [
+        {"sequence": name, "set": kind, "frame": i, "x": p[:, 0], "y": p[:, 1], "status": GIVEN, "jitter": jitter}
+        for kind in (GENERAL, MICRO)
+        for i, p in enumerate(points[kind], 1)
+    ]
+    return rows, []
+
+
+def _points(rows: pd.DataFrame) -> np.ndarray:
+    return np.stack([np.stack(list(rows[axis])) for axis in ("x", "y")], axis=-1)

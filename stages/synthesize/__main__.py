@@ -25,6 +25,8 @@ def main() -> None:
     interpolator = (options.interpolator, options.weights, device)
     choose(*interpolator)  # a wrong file fails here, before any work
     names = parquet.read(SEQUENCES_PATH, SEQUENCES, ["sequence"])["sequence"]
+    if parquet.keys(FRAMES_PATH, FRAMES).empty:  # the data set is landmarks alone
+        names = names[:0]
     work = partial(synthesize, path=FRAMES_PATH, originals=originals, levels=levels, interpolator=interpolator)
     with parquet.Writer(MICRO_PATH, FRAMES) as micro, parquet.Writer(REJECTED_PATH, REJECTED) as rejected:
         for name, result in zip(names, parallel.each(work, list(enumerate(names)), "synthesize"), strict=True):

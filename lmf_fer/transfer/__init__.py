@@ -1,0 +1,1 @@
+"""What was learnt on one data set, tested on another."""
