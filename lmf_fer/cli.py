@@ -117,6 +117,22 @@ def predict(
 
 
 @app.command()
+def spot(
+    paths: Annotated[list[Path], Argument(metavar="PATH", help="Films, folders of frames, or trees of them.")],
+    out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/films"),
+    networks: Annotated[
+        Literal["auto", "run", "shipped"],
+        Option(help="The last run's, or the shipped LMF-FER; auto: the last run's, if it is finished."),
+    ] = "auto",
+    rate: Annotated[float, Option(min=1, max=1000, help="Frames a second of folders of frames.")] = 30,
+) -> None:
+    """Find the expressions in films, then name them. A film without one is an answer too."""
+    from lmf_fer.spot import command
+
+    command.spot(paths, out, networks, rate)
+
+
+@app.command()
 def transfer(
     root: Annotated[Path, Argument(metavar="ROOT", help="Folder of the data set, or a Parquet file of tracks.")],
     dataset: Annotated[

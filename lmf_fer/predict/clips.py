@@ -66,13 +66,13 @@ def _pictures(folder: Path) -> Iterator[np.ndarray]:
     if not files:
         raise Unusable("no clip", f"{folder}: holds neither frames ({', '.join(PICTURES)}) nor videos")
     size: tuple[int, int] | None = None
-    for file in sorted(files, key=_in_time):
+    for file in sorted(files, key=in_time):
         frame = read_grey(file, size)
         size = (frame.shape[1], frame.shape[0])
         yield frame
 
 
-def _in_time(file: Path) -> list[tuple[int, str]]:
+def in_time(file: Path) -> list[tuple[int, str]]:
     """Orders frame2 before frame10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", file.name)]
 

@@ -186,6 +186,11 @@ class Predictor:
         branch = str(gate.choose(sfem, self.threshold, DTAGN, LMF_FER))
         return Answer(probability | {JOINT: probability[branch]}, sfem, self.threshold, branch, clip.landmarks)
 
+    def recognise(self, points: np.ndarray) -> tuple[np.ndarray, float]:
+        """What LMF-FER says of landmarks (frames, 68, 2), in px, from onset to apex: (emotions,), and their SFEM."""
+        row = motion(points, self.settings.featurize.eps, self.settings.frames)
+        return self._mean(LMF_FER, row), row["sfem"]
+
     def beginning(self, clip: Measured, frames: int) -> Answer:
         """The answer had the clip ended after so many ``frames``, three at least."""
         whole, size = clip.landmarks, self.settings.featurize.face_size

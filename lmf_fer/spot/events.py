@@ -1,0 +1,210 @@
+"""Expressions in the landmarks of one person: the face's motion against its own neutral, and its peaks.
+
+What a rigid head does is explained first: shift, roll, nearness, and turns by an average head. Lids (blinks) and the
+jaw's outline do not count. The neutral is estimated over time from quiet stretches. Thresholds follow the noise of
+such stretches (median and median absolute deviation). All sizes are in outer eye distances.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stages.tables.points import BROWS, EYE_CORNERS, LIPS, NOSE, POINTS
+
+HEAD = np.array(json.loads(Path(__file__).with_name("head.json").read_text())["points"])
+COUNTED = np.r_[BROWS, NOSE, LIPS]
+MICRO = 0.5
+"""Longest duration of a micro-expression, s (the field's convention)."""
+LEAST, DEVIATIONS = 0.008, 5.0
+"""Size from which motion may be an expression: at least this, and so many deviations above the quiet size."""
+EDGE = 0.25
+"""Share of the apex's size at which an expression begins and ends."""
+CALM, MEMORY, LONGEST = 0.2, 1.5, 10.0
+"""Time below the threshold that ends an expression, time constant of the neutral, longest expression, s."""
+SPOKEN, LIPS_ALONE = 2.5, 0.75
+"""Speech: that many swings of the lips a second, and that share of the motion theirs."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One expression. Frames count from 1, times are in s; ``size`` is that of the apex in outer eye distances.
+
+    ``points`` (n, 68, 2) are the landmarks from onset to apex, px. ``speech`` is the swings of the lips a second.
+    """
+
+    person: int
+    onset: int
+    apex: int
+    offset: int
+    onset_time: float
+    apex_time: float
+    offset_time: float
+    size: float
+    speech: float
+    points: np.ndarray
+
+    @property
+    def duration(self) -> float:
+        return self.offset_time - self.onset_time
+
+    @property
+    def kind(self) -> str:
+        """micro or macro."""
+        return "micro" if self.duration <= MICRO else "macro"
+
+
+@dataclass
+class Moment:
+    """One frame of a person; ``turn`` is yaw and pitch against the neutral, degrees."""
+
+    frame: int
+    time: float
+    points: np.ndarray
+    residual: np.ndarray
+    turn: np.ndarray
+    size: float = 0.0
+
+
+class Finder:
+    """The expressions of one person, whose landmarks come frame by frame. Memory is that of the longest expression."""
+
+    def __init__(self, person: int) -> None:
+        self.person = person
+        self.neutral: np.ndarray | None = None
+        self.moments: deque[Moment] = deque()
+        self.quiet: deque[float] = deque(maxlen=300)
+        self.active: float | None = None
+        self.above = 0.0
+        self.last = 0.0
+
+    @property
+    def threshold(self) -> float:
+        """The size above which motion may be an expression."""
+        if len(self.quiet) < 10:
+            return 2 * LEAST
+        sizes = np.array(self.quiet)
+        middle = float(np.median(sizes))
+        return max(LEAST, middle + DEVIATIONS * 1.4826 * float(np.median(np.abs(sizes - middle))))
+
+    @property
+    def resting(self) -> bool:
+        """Whether the last frame shows the neutral face."""
+        return self.active is None and len(self.quiet) >= 10 and bool(self.moments)
+
+    def __call__(self, frame: int, time: float, points: np.ndarray) -> tuple[Moment, Event | None]:
+        """The next frame, and the expression that has ended, if one has."""
+        points = points.astype(np.float64)
+        if self.neutral is None:
+            self.neutral = points
+        residual, turn = explained(points, self.neutral)
+        moment = Moment(frame, time, points.astype(np.float32), residual, turn)
+        near = [m.residual for m in self.moments if time - m.time <= 0.07]
+        moment.size = float(np.sqrt((np.mean([*near, residual], axis=0)[COUNTED] ** 2).sum(axis=1).mean()))
+        step, self.last = min(max(time - self.last, 0.0), 0.2), time
+        self.moments.append(moment)
+        limit = self.threshold
+        if moment.size > limit:
+            self.above, self.active = time, time if self.active is None else self.active
+        event = None
+        if self.active is None:
+            self.quiet.append(moment.size)
+            self.neutral = self.neutral + min(1.0, step / MEMORY) * (points - self.neutral)
+            self._forget(time - 2.0)
+        elif time - self.above > CALM or time - self.active > LONGEST:
+            event = self._ended(limit)
+            if moment.size > limit:  # held for so long that it is the face's own way now
+                self.neutral = points
+                self.quiet.clear()
+            self.active = None
+        return moment, event
+
+    def close(self) -> Event | None:
+        """The expression that the end of the film, or of the face in it, has cut off, if there is one."""
+        event = self._ended(self.threshold) if self.active is not None else None
+        self.moments.clear()
+        self.active, self.neutral = None, None
+        return event
+
+    def _forget(self, before: float) -> None:
+        while self.moments and self.moments[0].time < before:
+            self.moments.popleft()
+
+    def _ended(self, limit: float) -> Event | None:
+        moments = list(self.moments)
+        sizes = np.array([m.size for m in moments])
+        during = [k for k, m in enumerate(moments) if self.active is not None and m.time >= self.active]
+        apex = max(during, key=lambda k: sizes[k])
+        edge = max(EDGE * sizes[apex], float(np.median(self.quiet)) if self.quiet else 0.0)
+        first = last = apex
+        while first > 0 and sizes[first] > edge:
+            first -= 1
+        while last + 1 < len(moments) and sizes[last] > edge:
+            last += 1
+        self._forget(moments[last].time)
+        lasts = moments[last].time - moments[first].time
+        if last - first < 3 or lasts < 0.06 or sizes[apex] <= limit:
+            return None
+        track = np.stack([m.residual for m in moments[first : last + 1]])
+        lips = track[:, LIPS].reshape(len(track), -1)
+        share = float((track[:, LIPS] ** 2).sum() / max((track[:, COUNTED] ** 2).sum(), 1e-12))
+        course = lips @ lips[apex - first]
+        course = course / max(float(course.max()), 1e-12)
+        speech = _swings(course) / max(lasts, 0.1) if share > LIPS_ALONE else 0.0
+        if speech > SPOKEN and lasts > MICRO:
+            return None
+        one, high, end = (moments[k] for k in (first, apex, last))
+        points = np.stack([m.points for m in moments[first : apex + 1]])
+        return Event(self.person, one.frame, high.frame, end.frame, one.time, high.time, end.time, float(sizes[apex]),
+                     speech, points)  # fmt: skip
+
+
+def explained(points: np.ndarray, neutral: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a rigid head does not explain of the way from ``neutral`` to ``points``, both (68, 2) in px.
+
+    Returns (68, 2) in outer eye distances, and yaw and pitch in degrees, signs as the picture shows them. Least
+    squares over shift, roll, nearness, yaw and pitch, in which points that move on their own count less (Huber).
+    """
+    axis = neutral[EYE_CORNERS[1]] - neutral[EYE_CORNERS[0]]
+    scale = max(float(np.linalg.norm(axis)), 1e-6)
+    turn = np.array([[axis[0], axis[1]], [-axis[1], axis[0]]]) / scale  # to a face without roll
+    face = (neutral - neutral.mean(axis=0)) @ turn.T / scale
+    moved = (points - neutral) @ turn.T / scale
+    depth, zero, one = HEAD[:, 2] - HEAD[:, 2].mean(), np.zeros(POINTS), np.ones(POINTS)
+    modes = np.stack([
+        np.stack([one, zero], 1), np.stack([zero, one], 1), face, np.stack([-face[:, 1], face[:, 0]], 1),
+        np.stack([depth, zero], 1), np.stack([zero, depth], 1),
+    ])  # fmt: skip
+    usual = np.ones(POINTS)
+    usual[LIPS], usual[BROWS], usual[:17] = 0.2, 0.4, 0.3
+    usual[[37, 38, 40, 41, 43, 44, 46, 47]] = 0
+    weight = usual
+    flat = modes.reshape(len(modes), -1)
+    amount = np.zeros(len(modes))
+    for _ in range(3):
+        w = np.repeat(weight, 2)
+        amount = np.linalg.solve((flat * w) @ flat.T + 1e-9 * np.eye(len(flat)), (flat * w) @ moved.ravel())
+        left = moved - np.tensordot(amount, modes, 1)
+        off = np.linalg.norm(left, axis=1)
+        spread = 1.5 * max(float(np.median(off[usual > 0])), 1e-4)
+        weight = usual * np.minimum(1, spread / np.maximum(off, spread))
+    return left, np.rad2deg(np.arcsin(np.clip(amount[4:], -1, 1)))
+
+
+def _swings(course: np.ndarray) -> int:
+    """Peaks of a course that lie 0.25 above the valleys beside them, but the first."""
+    peaks, low, high, rising = 0, course[0], course[0], True
+    for value in course:
+        if rising:
+            high = max(high, value)
+            if value < high - 0.25:
+                peaks, rising, low = peaks + 1, False, value
+        else:
+            low = min(low, value)
+            if value > low + 0.25:
+                rising, high = True, value
+    return max(peaks - 1, 0)

@@ -1,0 +1,224 @@
+"""The faces of a film and their landmarks, a frame at a time and in memory that does not grow.
+
+Faces are located at a working size and followed at up to full size: patches of skin go from frame to frame and are
+compared with an anchor, a frame in which the face was at rest. Anchors are renewed, so nothing is ever compared with a
+picture of long ago.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import dlib
+import numpy as np
+
+from stages.landmark.detection import Dlib
+from stages.landmark.landmarker import CARRIED, DETECTED
+from stages.landmark.params import Landmark
+from stages.landmark.patches import Image, align, lay, relight, sample
+from stages.landmark.presence import ALIKE
+from stages.tables.box import Box
+from stages.tables.points import EYE_CORNERS, POINTS
+
+WORKING = 640
+"""Longest side of the picture in which faces are looked for, px."""
+FACE = 160
+"""Width of a face from which its patches are followed in a smaller picture, px."""
+SEARCH, LONGER = 0.2, 0.5
+"""Time between two searches for faces, while there is none and while there is one, s."""
+AGAIN = 0.6
+"""Correlation of small pictures from which a face is taken for one that was here before."""
+SIDE = 24
+"""Side of these small pictures, px."""
+OVERLAP = 0.3
+"""Intersection over union from which a detection is a face that is followed already."""
+CUT = 0.5
+"""Correlation of a frame with the one before, both reduced to 32 x 24 px, below which the film was cut."""
+ASTRAY = 0.12
+"""Median distance between followed and detected points from which the points were lost, in eye distances."""
+
+
+class Seen(NamedTuple):
+    """A person in a frame: a number of their own, from 1, points (68, 2) in px, status, and whether they just came."""
+
+    person: int
+    points: np.ndarray
+    status: str
+    new: bool
+
+
+class Faces:
+    """Follows everybody in a film. Call it with each frame in order."""
+
+    def __init__(self, settings: Landmark) -> None:
+        self.settings, self.detect = settings, Dlib(2)
+        self.detector = dlib.get_frontal_face_detector()
+        self.here: dict[int, Face] = {}
+        self.gone: dict[int, np.ndarray] = {}
+        self.count, self.searched = 0, -np.inf
+        self.small: np.ndarray | None = None
+        self.shape: tuple[int, ...] = ()
+
+    def __call__(self, time: float, grey: np.ndarray) -> list[Seen]:
+        """Everybody in the frame, uint8 (height, width), at ``time`` in s."""
+        small = _small(cv2.resize(grey, (32, 24), interpolation=cv2.INTER_AREA))
+        cut = self.small is not None and (float(small @ self.small) < CUT or grey.shape != self.shape)
+        self.small, self.shape = small, grey.shape
+        if cut:
+            for person in list(self.here):
+                self._leave(person)
+        for person, face in list(self.here.items()):
+            if not face.follow(grey):
+                self._leave(person)
+        new: set[int] = set()
+        if cut or time - self.searched >= (LONGER if self.here else SEARCH):
+            self.searched = time
+            new = self._search(grey)
+        return [Seen(person, face.points, DETECTED if person in new else CARRIED, person in new)
+                for person, face in sorted(self.here.items())]  # fmt: skip
+
+    def rest(self, person: int, grey: np.ndarray) -> None:
+        """Says that this person's face is at rest in ``grey``, the last frame: a good anchor."""
+        if person in self.here:
+            self.here[person].anchor_here()
+
+    def _search(self, grey: np.ndarray) -> set[int]:
+        shrink = min(1.0, WORKING / max(grey.shape))
+        picture = grey if shrink == 1 else cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        new = set()
+        for found in self.detector(picture, 0):
+            left, top, width, height = (v / shrink for v in (found.left(), found.top(), found.width(), found.height()))
+            box = Box(left, top, width, height)
+            owner = next((p for p, face in self.here.items() if overlap(box, face.box) > OVERLAP), None)
+            if owner is not None:
+                if self.here[owner].astray(self.detect, grey, box):
+                    self._leave(owner)
+                continue
+            face = Face(self.detect, self.settings, grey, box)
+            person = self._known(face)
+            self.here[person] = face
+            new.add(person)
+        return new
+
+    def _known(self, face: Face) -> int:
+        alike = {person: float(picture @ face.look) for person, picture in self.gone.items()}
+        person = max(alike, key=alike.__getitem__, default=0)
+        if not person or alike[person] < AGAIN:
+            self.count += 1
+            return self.count
+        del self.gone[person]
+        return person
+
+    def _leave(self, person: int) -> None:
+        self.gone[person] = self.here.pop(person).look
+
+
+class Face:
+    """One face that is followed: ``points`` (68, 2) and ``box`` in px of the frame."""
+
+    def __init__(self, detect: Dlib, settings: Landmark, grey: np.ndarray, box: Box) -> None:
+        self.settings, self.scale = settings, min(1.0, FACE / box.width)
+        self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self.box, self.before = box, grey
+        self._aim(box)
+        self.image = Image(self._view(grey))
+        left, top = (box.x - self.corner[0]) * self.scale, (box.y - self.corner[1]) * self.scale
+        small = Box(left, top, box.width * self.scale, box.height * self.scale)
+        self.points = detect(self.image.grey, small) / self.scale + self.corner
+        self.anchor_here()
+        self.look = self._look()
+
+    def anchor_here(self) -> None:
+        """From now on motion is measured against the last frame."""
+        inside = ((self.points - self.corner) * self.scale).astype(np.float32)
+        self.anchor = self.image
+        self.patches, self.weights = lay(inside, self.settings.patch_sigma)
+        self.moved, self.variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
+        self.start = inside
+
+    def follow(self, grey: np.ndarray) -> bool:
+        """Goes on to the next frame; False when the face is not there any more."""
+        centre = np.array([self.box.x + self.box.width / 2, self.box.y + self.box.height / 2])
+        if np.abs(centre - self.corner - self.side / 2).max() > 0.12 * self.side:
+            old = self.corner
+            self._aim(self.box)
+            self.moved = self.moved + ((old - self.corner) * self.scale).astype(np.float32)
+            self.image = Image(relight(self._view(self.before), like=self.anchor.grey))
+        image = Image(relight(self._view(grey), like=self.anchor.grey))
+        flow = cv2.GaussianBlur(self.dis.calc(self.image.grey, image.grey, None), (0, 0), self.settings.flow_smoothing)
+        here = self.patches + self.moved[:, None]
+        dense = sample(flow, here)
+        step = (self.weights[:, None] * dense).sum(axis=1)
+        more, error = align(self.image, here, image, here + dense, self.weights, _free(step, 0.05))
+        moved, variance = self.moved + step + more, self.variance + np.hypot(error, 0.1) ** 2
+        more, error = align(self.anchor, self.patches, image, self.patches + moved[:, None], self.weights,
+                            np.hypot(0.3, np.linalg.norm(moved - moved.mean(axis=0), axis=1) / 4))  # fmt: skip
+        gain = variance / (variance + error**2)
+        self.moved, self.variance = moved + gain[:, None] * more, variance * (1 - gain)
+        self.image, self.before = image, grey
+        before = self.points
+        self.points = (self.start + self.moved) / self.scale + self.corner
+        x, y = np.median(self.points - before, axis=0)
+        self.box = self.box._replace(x=self.box.x + x, y=self.box.y + y)
+        outside = ((self.points < 0) | (self.points > np.array(grey.shape[::-1]) - 1)).any(axis=1)
+        if outside.mean() > 0.25 or not np.isfinite(self.points).all():
+            return False
+        look = self._look()
+        if float(look @ self.look) < ALIKE:
+            return False
+        self.look = look
+        return True
+
+    def astray(self, detect: Dlib, grey: np.ndarray, box: Box) -> bool:
+        """Whether the points are far from where they are detected; the box is renewed."""
+        small = Box((box.x - self.corner[0]) * self.scale, (box.y - self.corner[1]) * self.scale,
+                    box.width * self.scale, box.height * self.scale)  # fmt: skip
+        found = detect(self.image.grey, small) / self.scale + self.corner
+        eyes = np.linalg.norm(found[EYE_CORNERS[0]] - found[EYE_CORNERS[1]])
+        self.box = box
+        return bool(np.median(np.linalg.norm(found - self.points, axis=1)) > ASTRAY * eyes)
+
+    def _aim(self, box: Box) -> None:
+        self.side = 2 * round(0.9 * box.width)
+        middle = np.array([box.x + box.width / 2, box.y + box.height / 2])
+        self.corner = np.round(middle - self.side / 2)
+
+    def _view(self, grey: np.ndarray) -> np.ndarray:
+        left, top = self.corner.astype(int)
+        height, width = grey.shape
+        x, y = max(left, 0), max(top, 0)
+        part = grey[y : max(top + self.side, y + 1), x : max(left + self.side, x + 1)]
+        part = part if part.size else grey[:1, :1]
+        edges = y - top, max(top + self.side - height, 0), x - left, max(left + self.side - width, 0)
+        part = cv2.copyMakeBorder(part, *edges, cv2.BORDER_REPLICATE) if any(edges) else part
+        size = round(self.side * self.scale)
+        return part if self.scale == 1 else cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA)
+
+    def _look(self) -> np.ndarray:
+        inside = (self.points - self.corner) * self.scale
+        left, top = np.maximum(inside.min(axis=0), 0).astype(int)
+        right, bottom = np.maximum(inside.max(axis=0), (left + 2, top + 2)).astype(int)
+        part = self.image.grey[top:bottom, left:right]
+        if part.size == 0:
+            return np.zeros(SIDE * SIDE)
+        return _small(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+
+
+def overlap(one: Box, two: Box) -> float:
+    """Intersection over union of two boxes."""
+    width = min(one.x + one.width, two.x + two.width) - max(one.x, two.x)
+    height = min(one.y + one.height, two.y + two.height) - max(one.y, two.y)
+    both = max(width, 0) * max(height, 0)
+    return float(both / (one.width * one.height + two.width * two.height - both))
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    """A picture as a vector of mean 0 and length 1; one without contrast is shorter."""
+    flat = picture.astype(float).ravel()
+    flat -= flat.mean()
+    return flat / max(float(np.linalg.norm(flat)), len(flat) ** 0.5)
+
+
+def _free(motion: np.ndarray, least: float) -> np.ndarray:
+    return np.hypot(least, np.linalg.norm(motion, axis=1) / 5)

@@ -1,0 +1,69 @@
+"""Films: an expression that comes and goes is found where it is, and what is odd about a film is said."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmf_fer.predict import clips
+from lmf_fer.spot import command, films
+from lmf_fer.spot.events import HEAD, Finder
+from stages.tables.errors import UserError
+from tests.conftest import write_params
+
+
+def track(course: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+    """Landmarks (frames, 68, 2) of the average head whose mouth's corners rise by ``course`` px; ``yaw`` in degrees."""
+    generator = np.random.default_rng(0)
+    points = np.repeat(100 * HEAD[None, :, :2] + 300, len(course), axis=0)
+    points[:, :, 0] += 100 * np.sin(np.deg2rad(yaw))[:, None] * HEAD[:, 2]
+    points[:, [48, 54, 60, 64], 1] -= course[:, None]
+    return points + generator.normal(0, 0.05, points.shape)
+
+
+def test_an_expression_is_found_where_it_is_and_a_turn_of_the_head_is_none() -> None:
+    time = np.arange(180) / 30
+    bell = 8 * np.exp(-(((time - 3) / 0.4) ** 2) / 2)
+    for course, wanted in ((bell, 1), (0 * bell, 0)):
+        finder = Finder(1)
+        points = track(course, 8 * np.sin(time))
+        results = [finder(k + 1, t, p)[1] for k, (t, p) in enumerate(zip(time, points, strict=True))]
+        events = [event for event in [*results, finder.close()] if event]
+        assert len(events) == wanted
+        for event in events:
+            assert abs(event.apex_time - 3) < 0.2
+            assert 2 < event.onset_time < 2.8
+            assert 3.2 < event.offset_time < 4
+            assert event.kind == "macro"
+            assert len(event.points) == event.apex - event.onset + 1
+
+
+def test_a_film_is_answered_once_and_odd_ones_are_named(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path)
+    frames = list(clips.frames(sorted(simulated.glob("cohn-kanade-images/S001/*"))[0]))
+    film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 15, frames[0].shape[::-1])
+    for frame in [frames[0]] * 30 + frames + [frames[-1]] * 3 + frames[::-1] + [frames[0]] * 15:
+        film.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
+    film.release()
+    Path("empty.mp4").touch()
+    Path("wrong.avi").write_bytes(b"no video")
+    cv2.imwrite("grey.gif.png", np.full((200, 200), 90, np.uint8))
+    command.spot([Path("film.mp4"), Path("empty.mp4"), Path("wrong.avi"), Path()], Path("out"), "shipped", 30)
+    events, rejected = pd.read_csv("out/events.csv"), pd.read_csv("out/rejected.csv")
+    assert list(events["video"]) == ["film.mp4"]
+    assert events["apex"].between(31, 50).all()
+    assert set(rejected["code"]) == {"no film", "no face"}
+    before = Path("out/events.parquet").read_bytes()
+    monkeypatch.setattr(films.Film, "__iter__", lambda self: pytest.fail("done again"))
+    command.spot([Path("film.mp4"), Path("empty.mp4"), Path("wrong.avi"), Path()], Path("out"), "shipped", 30)
+    assert Path("out/events.parquet").read_bytes() == before
+    assert "1 expression" in capsys.readouterr().out
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="none of 1 films"):
+        command.spot([Path("empty.mp4")], Path("none"), "shipped", 30)
