@@ -52,15 +52,16 @@ def test_a_film_is_answered_once_and_odd_ones_are_named(
     film.release()
     Path("empty.mp4").touch()
     Path("wrong.avi").write_bytes(b"no video")
-    cv2.imwrite("grey.gif.png", np.full((200, 200), 90, np.uint8))
-    command.spot([Path("film.mp4"), Path("empty.mp4"), Path("wrong.avi"), Path()], Path("out"), "shipped", 30)
+    Path("still").mkdir()
+    cv2.imwrite("still/1.png", np.full((200, 200), 90, np.uint8))
+    command.spot([Path("film.mp4"), Path("empty.mp4"), Path("wrong.avi"), Path("still")], Path("out"), "shipped", 30)
     events, rejected = pd.read_csv("out/events.csv"), pd.read_csv("out/rejected.csv")
     assert list(events["video"]) == ["film.mp4"]
     assert events["apex"].between(31, 50).all()
     assert set(rejected["code"]) == {"no film", "no face"}
     before = Path("out/events.parquet").read_bytes()
     monkeypatch.setattr(films.Film, "__iter__", lambda self: pytest.fail("done again"))
-    command.spot([Path("film.mp4"), Path("empty.mp4"), Path("wrong.avi"), Path()], Path("out"), "shipped", 30)
+    command.spot([Path("film.mp4"), Path("empty.mp4"), Path("wrong.avi"), Path("still")], Path("out"), "shipped", 30)
     assert Path("out/events.parquet").read_bytes() == before
     assert "1 expression" in capsys.readouterr().out
     monkeypatch.undo()
