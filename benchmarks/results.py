@@ -24,6 +24,7 @@ BLOCKS = {
     "benchmarks/action_units.md": ("python -m benchmarks.action_units UNITS.json", None),
     "benchmarks/landmark_errors.md": ("python -m benchmarks.landmark_errors", None),
     "benchmarks/actors.md": ("python -m benchmarks.actors", None),
+    "benchmarks/spotting.md": ("python -m benchmarks.spotting", None),
     "benchmarks/training.md": ("python -m benchmarks.training", None),
     "benchmarks/predict.md": ("python -m benchmarks.predict data/raw/simulated/cohn-kanade-images/S001/001", None),
     "benchmarks/scale.md": ("python -m benchmarks.scale --sizes 1 10 100", "scale.png"),

@@ -103,6 +103,7 @@ INSTEAD = {
     "python -m benchmarks.scale": ("python -m benchmarks.scale --help", "minutes"),
     "python -m benchmarks.scale --sizes 1 10 100": ("python -m benchmarks.scale --help", "minutes"),
     "python -m benchmarks.seeds 2017 2018 2019": ("python -m benchmarks.seeds --help", "minutes"),
+    "python -m benchmarks.spotting": ("python -m benchmarks.spotting --help", "minutes"),
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
     "python -m benchmarks.variant": ("python -m benchmarks.variant --help", "minutes"),
 }  # fmt: skip
