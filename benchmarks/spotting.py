@@ -116,8 +116,8 @@ def mean_f1(pairs: Iterable[tuple[int, int]]) -> float:
 def by_finder(points: np.ndarray, rate: float) -> list[Found]:
     """What ``lmf-fer spot`` finds in landmarks (frames, 68, 2), px."""
     finder = Finder(1)
-    events = [finder(k + 1, k / rate, frame)[1] for k, frame in enumerate(points)]
-    return [Found(e.onset, e.apex, e.offset, e.kind, e.points) for e in (*events, finder.close()) if e]
+    events = [e for k, frame in enumerate(points) for e in finder(k + 1, k / rate, frame)[1]] + finder.close()
+    return [Found(e.onset, e.apex, e.offset, e.kind, e.points) for e in events]
 
 
 def sizes(points: np.ndarray) -> np.ndarray:

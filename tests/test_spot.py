@@ -30,7 +30,7 @@ def test_an_expression_is_found_where_it_is_and_a_turn_of_the_head_is_none() -> 
         finder = Finder(1)
         points = track(course, 8 * np.sin(time))
         results = [finder(k + 1, t, p)[1] for k, (t, p) in enumerate(zip(time, points, strict=True))]
-        events = [event for event in [*results, finder.close()] if event]
+        events = [event for known in [*results, finder.close()] for event in known]
         assert len(events) == wanted
         for event in events:
             assert abs(event.apex_time - 3) < 0.2

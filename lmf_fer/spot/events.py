@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import find_peaks
 
 from stages.tables.points import BROWS, EYE_CORNERS, LIPS, NOSE, POINTS
 
@@ -26,15 +27,16 @@ EDGE = 0.25
 """Share of the apex's size at which an expression begins and ends."""
 CALM, MEMORY, LONGEST = 0.2, 1.5, 10.0
 """Time below the threshold that ends an expression, time constant of the neutral, longest expression, s."""
-SPOKEN, LIPS_ALONE = 2.5, 0.75
-"""Speech: that many swings of the lips a second, and that share of the motion theirs."""
+SYLLABLES, SYLLABLE, AROUND, LIPS_ALONE, HELD = 3, 0.15, 1.5, 0.75, 0.75
+"""Speech: so many peaks of the lips, of that share of the apex, within that time of it (s), when that share of the
+motion is theirs and their mean over 0.5 s is less than that share of the apex."""
 
 
 @dataclass(frozen=True)
 class Event:
     """One expression. Frames count from 1, times are in s; ``size`` is that of the apex in outer eye distances.
 
-    ``points`` (n, 68, 2) are the landmarks from onset to apex, px. ``speech`` is the swings of the lips a second.
+    ``points`` (n, 68, 2) are the landmarks from onset to apex, px. ``speech`` is the peaks of the lips a second.
     """
 
     person: int
@@ -71,13 +73,17 @@ class Moment:
 
 
 class Finder:
-    """The expressions of one person, whose landmarks come frame by frame. Memory is that of the longest expression."""
+    """The expressions of one person, whose landmarks come frame by frame. Memory is that of the longest expression.
+
+    An expression is known AROUND s after it has ended, when it is clear that it was no speech.
+    """
 
     def __init__(self, person: int) -> None:
         self.person = person
         self.neutral: np.ndarray | None = None
         self.moments: deque[Moment] = deque()
         self.quiet: deque[float] = deque(maxlen=300)
+        self.waiting: deque[Event] = deque()
         self.active: float | None = None
         self.above = 0.0
         self.last = 0.0
@@ -96,8 +102,8 @@ class Finder:
         """Whether the last frame shows the neutral face."""
         return self.active is None and len(self.quiet) >= 10 and bool(self.moments)
 
-    def __call__(self, frame: int, time: float, points: np.ndarray) -> tuple[Moment, Event | None]:
-        """The next frame, and the expression that has ended, if one has."""
+    def __call__(self, frame: int, time: float, points: np.ndarray) -> tuple[Moment, list[Event]]:
+        """The next frame, and the expressions that are known now."""
         points = points.astype(np.float64)
         if self.neutral is None:
             self.neutral = points
@@ -110,57 +116,72 @@ class Finder:
         limit = self.threshold
         if moment.size > limit:
             self.above, self.active = time, time if self.active is None else self.active
-        event = None
         if self.active is None:
             self.quiet.append(moment.size)
             self.neutral = self.neutral + min(1.0, step / MEMORY) * (points - self.neutral)
-            self._forget(time - 2.0)
         elif time - self.above > CALM or time - self.active > LONGEST:
-            event = self._ended(limit)
+            self._end(limit)
             if moment.size > limit:  # held for so long that it is the face's own way now
                 self.neutral = points
                 self.quiet.clear()
             self.active = None
-        return moment, event
+        return moment, self._known(time - AROUND)
 
-    def close(self) -> Event | None:
-        """The expression that the end of the film, or of the face in it, has cut off, if there is one."""
-        event = self._ended(self.threshold) if self.active is not None else None
+    def close(self) -> list[Event]:
+        """The expressions that are not known yet, and that which the end, or the face's leaving, has cut off."""
+        if self.active is not None:
+            self._end(self.threshold)
+        known = self._known(np.inf)
         self.moments.clear()
         self.active, self.neutral = None, None
-        return event
+        return known
 
-    def _forget(self, before: float) -> None:
-        while self.moments and self.moments[0].time < before:
+    def _known(self, time: float) -> list[Event]:
+        """The expressions that ended before ``time`` and are none of speech. What nobody needs any more is forgotten."""
+        known = []
+        while self.waiting and self.waiting[0].offset_time < time:
+            event = self.waiting.popleft()
+            if (speech := self._speech(event)) is not None:
+                known.append(replace(event, speech=speech))
+        starts = [self.last, *([self.active] if self.active is not None else []), *(e.onset_time for e in self.waiting)]
+        while self.moments and self.moments[0].time < min(starts) - 2 * AROUND:
             self.moments.popleft()
+        return known
 
-    def _ended(self, limit: float) -> Event | None:
+    def _end(self, limit: float) -> None:
         moments = list(self.moments)
         sizes = np.array([m.size for m in moments])
         during = [k for k, m in enumerate(moments) if self.active is not None and m.time >= self.active]
         apex = max(during, key=lambda k: sizes[k])
         edge = max(EDGE * sizes[apex], float(np.median(self.quiet)) if self.quiet else 0.0)
+        before = self.waiting[-1].offset if self.waiting else 0
         first = last = apex
-        while first > 0 and sizes[first] > edge:
+        while first > 0 and sizes[first] > edge and moments[first].frame > before:
             first -= 1
         while last + 1 < len(moments) and sizes[last] > edge:
             last += 1
-        self._forget(moments[last].time)
-        lasts = moments[last].time - moments[first].time
-        if last - first < 3 or lasts < 0.06 or sizes[apex] <= limit:
-            return None
-        track = np.stack([m.residual for m in moments[first : last + 1]])
-        lips = track[:, LIPS].reshape(len(track), -1)
-        share = float((track[:, LIPS] ** 2).sum() / max((track[:, COUNTED] ** 2).sum(), 1e-12))
-        course = lips @ lips[apex - first]
-        course = course / max(float(course.max()), 1e-12)
-        speech = _swings(course) / max(lasts, 0.1) if share > LIPS_ALONE else 0.0
-        if speech > SPOKEN and lasts > MICRO:
-            return None
         one, high, end = (moments[k] for k in (first, apex, last))
+        if last - first < 3 or end.time - one.time < 0.06 or sizes[apex] <= limit:
+            return
         points = np.stack([m.points for m in moments[first : apex + 1]])
-        return Event(self.person, one.frame, high.frame, end.frame, one.time, high.time, end.time, float(sizes[apex]),
-                     speech, points)  # fmt: skip
+        self.waiting.append(Event(self.person, one.frame, high.frame, end.frame, one.time, high.time, end.time,
+                                  float(sizes[apex]), 0.0, points))  # fmt: skip
+
+    def _speech(self, event: Event) -> float | None:
+        """Peaks of the lips a second around an expression; None when it is speech."""
+        part = [m for m in self.moments if event.onset_time <= m.time <= event.offset_time]
+        track = np.stack([m.residual for m in part])
+        if (track[:, LIPS] ** 2).sum() < LIPS_ALONE * (track[:, COUNTED] ** 2).sum():
+            return 0.0
+        around = [m for m in self.moments if abs(m.time - event.apex_time) <= AROUND]
+        lips = np.stack([m.residual[LIPS] for m in around])
+        size = np.sqrt((lips**2).sum(axis=2).mean(axis=1))
+        apex = size[[m.frame == event.apex for m in around]].max()
+        least = max(SYLLABLE * apex, self.threshold / 2)
+        peaks = len(find_peaks(size, height=least, prominence=least)[0])
+        held = lips[[abs(m.time - event.apex_time) <= 0.25 for m in around]].mean(axis=0)
+        slow = np.sqrt((held**2).sum(axis=1).mean()) / apex
+        return None if peaks >= SYLLABLES and slow < HELD else peaks / (2 * AROUND)
 
 
 def explained(points: np.ndarray, neutral: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,18 +214,3 @@ def explained(points: np.ndarray, neutral: np.ndarray) -> tuple[np.ndarray, np.n
         spread = 1.5 * max(float(np.median(off[usual > 0])), 1e-4)
         weight = usual * np.minimum(1, spread / np.maximum(off, spread))
     return left, np.rad2deg(np.arcsin(np.clip(amount[4:], -1, 1)))
-
-
-def _swings(course: np.ndarray) -> int:
-    """Peaks of a course that lie 0.25 above the valleys beside them, but the first."""
-    peaks, low, high, rising = 0, course[0], course[0], True
-    for value in course:
-        if rising:
-            high = max(high, value)
-            if value < high - 0.25:
-                peaks, rising, low = peaks + 1, False, value
-        else:
-            low = min(low, value)
-            if value > low + 0.25:
-                rising, high = True, value
-    return max(peaks - 1, 0)

@@ -39,22 +39,22 @@ class Spotter:
         seen = self.faces(time, grey)
         events: list[Event] = []
         for person in set(self.finders) - {face.person for face in seen if not face.new}:
-            events += [event] if (event := self.finders.pop(person).close()) else []
+            events += self.finders.pop(person).close()
         self.moments = {}
         for face in seen:
             finder = self.finders.setdefault(face.person, Finder(face.person))
-            moment, event = finder(self.frame, time, face.points)
+            moment, known = finder(self.frame, time, face.points)
             self.moments[face.person] = moment, face.status
-            events += [event] if event else []
+            events += known
             if face.new:
                 self.anchored[face.person] = time
             elif finder.resting and time - self.anchored[face.person] > RENEWED:
-                self.faces.rest(face.person, grey)
+                self.faces.rest(face.person)
                 self.anchored[face.person] = time
         return sorted(events, key=lambda event: (event.onset, event.person))
 
     def close(self) -> list[Event]:
         """The expressions that were under way at the end."""
-        events = [event for finder in self.finders.values() if (event := finder.close())]
+        events = [event for finder in self.finders.values() for event in finder.close()]
         self.finders = {}
         return sorted(events, key=lambda event: (event.onset, event.person))

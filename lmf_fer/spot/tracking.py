@@ -31,10 +31,14 @@ AGAIN = 0.6
 """Correlation of small pictures from which a face is taken for one that was here before."""
 SIDE = 24
 """Side of these small pictures, px."""
-OVERLAP = 0.3
-"""Intersection over union from which a detection is a face that is followed already."""
+OVERLAP, FITS = 0.3, 0.5
+"""Intersection over union from which a detection is a face that is followed already, and below which its box is
+renewed."""
 CUT = 0.5
 """Correlation of a frame with the one before, both reduced to 32 x 24 px, below which the film was cut."""
+CHECK, SETTLED = 0.1, 0.6
+"""Time between two detections of a followed face's points, and time constant with which these go there, s: motion is
+followed, and what lasts is detected."""
 ASTRAY = 0.12
 """Median distance between followed and detected points from which the points were lost, in eye distances."""
 
@@ -69,7 +73,7 @@ class Faces:
             for person in list(self.here):
                 self._leave(person)
         for person, face in list(self.here.items()):
-            if not face.follow(grey):
+            if not face.follow(time, grey):
                 self._leave(person)
         new: set[int] = set()
         if cut or time - self.searched >= (LONGER if self.here else SEARCH):
@@ -78,10 +82,9 @@ class Faces:
         return [Seen(person, face.points, DETECTED if person in new else CARRIED, person in new)
                 for person, face in sorted(self.here.items())]  # fmt: skip
 
-    def rest(self, person: int, grey: np.ndarray) -> None:
-        """Says that this person's face is at rest in ``grey``, the last frame: a good anchor."""
-        if person in self.here:
-            self.here[person].anchor_here()
+    def rest(self, person: int) -> None:
+        """Says that this person's face is at rest in the last frame: a good anchor."""
+        self.here[person].anchor_here()
 
     def _search(self, grey: np.ndarray) -> set[int]:
         shrink = min(1.0, WORKING / max(grey.shape))
@@ -92,10 +95,10 @@ class Faces:
             box = Box(left, top, width, height)
             owner = next((p for p, face in self.here.items() if overlap(box, face.box) > OVERLAP), None)
             if owner is not None:
-                if self.here[owner].astray(self.detect, grey, box):
-                    self._leave(owner)
+                if overlap(box, self.here[owner].box) < FITS:  # else kept: detected points depend on it
+                    self.here[owner].box = box
                 continue
-            face = Face(self.detect, self.settings, grey, box)
+            face = Face(self.detect, self.settings, self.searched, grey, box)
             person = self._known(face)
             self.here[person] = face
             new.add(person)
@@ -117,27 +120,32 @@ class Faces:
 class Face:
     """One face that is followed: ``points`` (68, 2) and ``box`` in px of the frame."""
 
-    def __init__(self, detect: Dlib, settings: Landmark, grey: np.ndarray, box: Box) -> None:
-        self.settings, self.scale = settings, min(1.0, FACE / box.width)
+    def __init__(self, detect: Dlib, settings: Landmark, time: float, grey: np.ndarray, box: Box) -> None:
+        self.detect, self.settings, self.scale = detect, settings, min(1.0, FACE / box.width)
         self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self.box, self.before = box, grey
         self._aim(box)
         self.image = Image(self._view(grey))
-        left, top = (box.x - self.corner[0]) * self.scale, (box.y - self.corner[1]) * self.scale
-        small = Box(left, top, box.width * self.scale, box.height * self.scale)
-        self.points = detect(self.image.grey, small) / self.scale + self.corner
+        self.points = self.detected()
+        self.astray, self.checked = np.zeros((POINTS, 2)), time
         self.anchor_here()
         self.look = self._look()
 
+    def detected(self) -> np.ndarray:
+        """Points (68, 2), px, as they are detected in the last frame."""
+        x, y = (np.array([self.box.x, self.box.y]) - self.corner) * self.scale
+        box = Box(x, y, self.box.width * self.scale, self.box.height * self.scale)
+        return self.detect(self.image.grey, box) / self.scale + self.corner
+
     def anchor_here(self) -> None:
         """From now on motion is measured against the last frame."""
-        inside = ((self.points - self.corner) * self.scale).astype(np.float32)
+        inside = ((self.points - self.astray - self.corner) * self.scale).astype(np.float32)
         self.anchor = self.image
         self.patches, self.weights = lay(inside, self.settings.patch_sigma)
         self.moved, self.variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
         self.start = inside
 
-    def follow(self, grey: np.ndarray) -> bool:
+    def follow(self, time: float, grey: np.ndarray) -> bool:
         """Goes on to the next frame; False when the face is not there any more."""
         centre = np.array([self.box.x + self.box.width / 2, self.box.y + self.box.height / 2])
         if np.abs(centre - self.corner - self.side / 2).max() > 0.12 * self.side:
@@ -158,7 +166,7 @@ class Face:
         self.moved, self.variance = moved + gain[:, None] * more, variance * (1 - gain)
         self.image, self.before = image, grey
         before = self.points
-        self.points = (self.start + self.moved) / self.scale + self.corner
+        self.points = (self.start + self.moved) / self.scale + self.corner + self.astray
         x, y = np.median(self.points - before, axis=0)
         self.box = self.box._replace(x=self.box.x + x, y=self.box.y + y)
         outside = ((self.points < 0) | (self.points > np.array(grey.shape[::-1]) - 1)).any(axis=1)
@@ -168,16 +176,13 @@ class Face:
         if float(look @ self.look) < ALIKE:
             return False
         self.look = look
+        if time - self.checked >= CHECK:
+            away = self.detected() - self.points
+            if np.median(np.linalg.norm(away, axis=1)) > ASTRAY * eye_distance(self.points):
+                return False
+            self.astray = self.astray + (1 - np.exp(-(time - self.checked) / SETTLED)) * away
+            self.checked = time
         return True
-
-    def astray(self, detect: Dlib, grey: np.ndarray, box: Box) -> bool:
-        """Whether the points are far from where they are detected; the box is renewed."""
-        small = Box((box.x - self.corner[0]) * self.scale, (box.y - self.corner[1]) * self.scale,
-                    box.width * self.scale, box.height * self.scale)  # fmt: skip
-        found = detect(self.image.grey, small) / self.scale + self.corner
-        eyes = np.linalg.norm(found[EYE_CORNERS[0]] - found[EYE_CORNERS[1]])
-        self.box = box
-        return bool(np.median(np.linalg.norm(found - self.points, axis=1)) > ASTRAY * eyes)
 
     def _aim(self, box: Box) -> None:
         self.side = 2 * round(0.9 * box.width)
@@ -203,6 +208,11 @@ class Face:
         if part.size == 0:
             return np.zeros(SIDE * SIDE)
         return _small(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+
+
+def eye_distance(points: np.ndarray) -> float:
+    """Distance of the outer corners of the eyes in points (68, 2)."""
+    return float(np.linalg.norm(points[EYE_CORNERS[0]] - points[EYE_CORNERS[1]]))
 
 
 def overlap(one: Box, two: Box) -> float:
