@@ -107,9 +107,11 @@ def matched(truth: Sequence[films.Truth], found: Sequence[Found]) -> list[tuple[
 
 
 def mean_f1(pairs: Iterable[tuple[int, int]]) -> float:
-    """The mean of F1 over the true classes of (true, said); 0 of none."""
-    true, said = np.array(list(pairs), int).reshape(-1, 2).T
-    scores = [2 * ((true == c) & (said == c)).sum() / ((true == c).sum() + (said == c).sum()) for c in np.unique(true)]
+    """The mean of F1 over the true classes of (true, answered); 0 of none."""
+    true, answered = np.array(list(pairs), int).reshape(-1, 2).T
+    scores = [
+        2 * ((true == c) & (answered == c)).sum() / ((true == c).sum() + (answered == c).sum()) for c in np.unique(true)
+    ]
     return float(np.mean(scores)) if scores else 0.0
 
 

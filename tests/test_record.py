@@ -11,8 +11,8 @@ from flows import record
 from tests.checkout import Checkout
 
 STAGES = 17
-"""Of the small run: three of data/dvc.yaml and the shipped network, four until featurize, three networks by two folds, the
-SVM, and two more."""
+"""Of the small run: three of data/dvc.yaml and the shipped network, four until featurize, three networks by two folds,
+the SVM, and two more."""
 
 
 @pytest.fixture(scope="module")

@@ -137,7 +137,7 @@ class Finder:
         return known
 
     def _known(self, time: float) -> list[Event]:
-        """The expressions that ended before ``time`` and are none of speech. What nobody needs any more is forgotten."""
+        """The expressions that ended before ``time`` and are none of speech. What nobody needs is forgotten."""
         known = []
         while self.waiting and self.waiting[0].offset_time < time:
             event = self.waiting.popleft()
