@@ -25,6 +25,7 @@ COMMANDS = [
     "licences",
     "lock",
     "predict",
+    "spot",
     "transfer",
     "compare",
     "recorded",

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lmf_fer.predict import clips
-from lmf_fer.spot import command, films
+from lmf_fer.spot import command, films, head
 from lmf_fer.spot.events import HEAD, Finder
 from stages.tables.errors import UserError
 from tests.conftest import write_params
@@ -21,6 +21,10 @@ def track(course: np.ndarray, yaw: np.ndarray) -> np.ndarray:
     points[:, :, 0] += 100 * np.sin(np.deg2rad(yaw))[:, None] * HEAD[:, 2]
     points[:, [48, 54, 60, 64], 1] -= course[:, None]
     return points + generator.normal(0, 0.05, points.shape)
+
+
+def test_the_average_head_is_what_its_command_makes() -> None:
+    assert head.FILE.read_text() == head.make()
 
 
 def test_an_expression_is_found_where_it_is_and_a_turn_of_the_head_is_none() -> None:
