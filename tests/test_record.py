@@ -11,12 +11,7 @@ from flows import record
 from tests.checkout import Checkout
 
 STAGES = 17
-<<<<<<< ours
-"""Of the small run: three of data/dvc.yaml and the shipped network, four until featurize, three networks by two folds,
-the SVM, and two more."""
-=======
 """Of the small run: four that make things, four until featurize, three networks by two folds, the SVM, and two more."""
->>>>>>> theirs
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ EDGE = 0.25
 """Share of the apex's size at which an expression begins and ends."""
 CALM, MEMORY, LONGEST = 0.2, 1.5, 10.0
 """Time below the threshold that ends an expression, time constant of the neutral, longest expression, s."""
+LEARNED = 50.0
+"""Squared turn times duration at which this head's own way of turning is half learned, degrees squared x s."""
 SYLLABLES, SYLLABLE, AROUND, LIPS_ALONE, HELD = 3, 0.15, 1.5, 0.75, 0.75
 """Speech: so many peaks of the lips, of that share of the apex, within that time of it (s), when that share of the
 motion is theirs and their mean over 0.5 s is less than that share of the apex."""
@@ -79,7 +81,7 @@ class Finder:
     """
 
     def __init__(self, person: int) -> None:
-        self.person = person
+        self.person, self.turns = person, Turns()
         self.neutral: np.ndarray | None = None
         self.moments: deque[Moment] = deque()
         self.quiet: deque[float] = deque(maxlen=300)
@@ -108,10 +110,11 @@ class Finder:
         if self.neutral is None:
             self.neutral = points
         residual, turn = explained(points, self.neutral)
+        step, self.last = min(max(time - self.last, 0.0), 0.2), time
+        residual = self.turns(residual, turn, step, self.threshold)
         moment = Moment(frame, time, points.astype(np.float32), residual, turn)
         near = [m.residual for m in self.moments if time - m.time <= 0.07]
-        moment.size = float(np.sqrt((np.mean([*near, residual], axis=0)[COUNTED] ** 2).sum(axis=1).mean()))
-        step, self.last = min(max(time - self.last, 0.0), 0.2), time
+        moment.size = _size(np.mean([*near, residual], axis=0))
         self.moments.append(moment)
         limit = self.threshold
         if moment.size > limit:
@@ -137,7 +140,7 @@ class Finder:
         return known
 
     def _known(self, time: float) -> list[Event]:
-        """The expressions that ended before ``time`` and are none of speech. What nobody needs is forgotten."""
+        """The expressions that ended before ``time`` and are no speech. What nobody needs any more is forgotten."""
         known = []
         while self.waiting and self.waiting[0].offset_time < time:
             event = self.waiting.popleft()
@@ -182,6 +185,32 @@ class Finder:
         held = lips[[abs(m.time - event.apex_time) <= 0.25 for m in around]].mean(axis=0)
         slow = np.sqrt((held**2).sum(axis=1).mean()) / apex
         return None if peaks >= SYLLABLES and slow < HELD else peaks / (2 * AROUND)
+
+
+class Turns:
+    """What turns of this head do that an average head's do not: a linear model of yaw and pitch, learned on the way."""
+
+    def __init__(self) -> None:
+        self.square = np.diag([LEARNED] * 5)
+        self.product = np.zeros((5, 2 * POINTS))
+
+    def __call__(self, residual: np.ndarray, turn: np.ndarray, step: float, limit: float) -> np.ndarray:
+        """The ``residual`` (68, 2) of a frame ``step`` s after the last, without what its ``turn`` explains.
+
+        The frame is learned from, less the more it exceeds ``limit``: expressions have nothing to do with turns.
+        """
+        yaw, pitch = turn
+        about = np.array([yaw, pitch, yaw * yaw / 20, pitch * pitch / 20, yaw * pitch / 20])
+        left = residual - (about @ np.linalg.solve(self.square, self.product)).reshape(POINTS, 2)
+        weight = step * min(1.0, limit / max(_size(left), 1e-9)) ** 2
+        self.square += weight * np.outer(about, about)
+        self.product += weight * np.outer(about, residual.ravel())
+        return left
+
+
+def _size(residual: np.ndarray) -> float:
+    """Root mean square over the counted points."""
+    return float(np.sqrt((residual[COUNTED] ** 2).sum(axis=1).mean()))
 
 
 def explained(points: np.ndarray, neutral: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

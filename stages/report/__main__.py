@@ -1,8 +1,4 @@
-<<<<<<< ours
-"""python -m stages.report: results and their tables -> figures/, report.html, which opens from disk, and times."""
-=======
 """python -m stages.report: results and the tables behind them -> figures/, the page report.html, and times/."""
->>>>>>> theirs
 
 from stages.report import figures, machine, page
 from stages.report.captions import CAPTIONS
