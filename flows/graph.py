@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 from pathlib import Path
 
+from dvc.config import Config
 from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
+from dvc.scm import NoSCM, SCMError
 
 from stages.tables.errors import UserError
 
@@ -22,11 +25,12 @@ _one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
 def mend() -> list[Path]:
     """Removes files that a DVC which was killed left half-written, and which it could not read again.
 
-    Without dvc.lock, DVC takes what it has from its run cache, so nothing runs again that ran to its end. Raises
-    UserError when DVC cannot work here, as in a folder without git.
+    Without dvc.lock, DVC takes what it has from its run cache, so nothing runs again that ran to its end. In a folder
+    without git, such as an unpacked archive, DVC is told so. Raises UserError when DVC cannot work here.
     """
     removed = []
     try:
+        without_git()
         with contextlib.suppress(LockError), Repo() as repo, repo.lock:  # held by another process: it is being written
             for path in LOCK_FILES:
                 try:
@@ -40,9 +44,24 @@ def mend() -> list[Path]:
                 removed.append(waiting)
             for path in removed:
                 path.unlink()
-    except (DvcException, OSError) as error:
-        raise UserError(f"DVC cannot work here ({error}); run in a git clone of the repository") from None
+    except OSError as error:
+        named = [name for name in os.environ if name.startswith("DVC_") and name.endswith(("_DIR", "_ROOT"))]
+        advice = f"unset {', '.join(named)}" if named else "free some space or change its permissions"
+        raise UserError(f"DVC cannot write {error.filename} ({(error.strerror or '').lower()}); {advice}") from None
+    except DvcException as error:
+        raise UserError(f"DVC cannot work here ({error}); run in a copy of the whole repository") from None
     return removed
+
+
+def without_git() -> bool:
+    """Whether this folder is no git repository; then DVC's settings say so, without which it would refuse to work."""
+    try:
+        with Repo() as repo:
+            return isinstance(repo.scm, NoSCM)
+    except SCMError:
+        with Config.from_cwd().edit("local") as config:
+            config.setdefault("core", {})["no_scm"] = True
+        return True
 
 
 def unchanged(name: str) -> bool:

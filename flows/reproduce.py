@@ -104,6 +104,8 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
                 logger.warning(
                     f"{file} was half-written when DVC was killed; removed, DVC's cache knows what was in it"
                 )
+            if graph.without_git():
+                logger.info("no git here: all works but dvc exp, dvc metrics diff and comparisons with commits")
             for line in parameters.apply([*changes.overrides(), *overrides]):
                 logger.info(line)
             workers = workers or max(1, (os.cpu_count() or 1) // params.line("train.threads", int))

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ IGNORED: list[str] = []
 """Prefect's settings in the surroundings, such as another project's or an account's: none of them is this project's."""
 if "prefect" not in sys.modules:  # else Prefect itself started this process, and has told it its server
     IGNORED = [name for name in os.environ if name.startswith("PREFECT_") and os.environ.pop(name)]
+    if os.environ.pop("PYTHONWARNINGS", ""):  # with "error" any library's warning would end the server or the run
+        warnings.simplefilter("ignore")
     os.environ |= {"PREFECT_HOME": str(HOME), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 
@@ -105,7 +108,7 @@ def connect(given: str | None = None) -> subprocess.Popen[str] | None:
     if given is not None:
         address, whose = given.rstrip("/").removesuffix("/api"), "as --server says"
         if not healthy(address):
-            raise UserError(f"no Prefect server answers at {given}; without --server a run has its own")
+            raise UserError(f"no Prefect server answers at '{given}'; without --server a run has its own")
         report_to(address)
     elif address is not None:
         whose = "of lmf-fer ui"

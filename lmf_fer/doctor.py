@@ -21,6 +21,10 @@ OLDEST = (3, 11)
 SPACE, MEMORY = 10, 4
 """What a complete run with its environment needs: free disk and memory, GB."""
 MODEL = "face_recognition_models/models/shape_predictor_68_face_landmarks.dat"
+NO_GIT = (
+    "no git repository here: make reproduce works, and dvc repro after it; dvc exp, dvc metrics diff and comparisons"
+    " with commits do not, until git init and a commit make one"
+)
 GOOD, BAD, NOTE = "ok", "problem", "note"
 
 
@@ -30,7 +34,12 @@ def python() -> Iterator[tuple[str, str]]:
         yield BAD, f"Python {running} is too old: make PYTHON=python3.11 (or newer)"
     else:
         yield GOOD, f"Python {running}"
-    yield (GOOD if shutil.which("git") else BAD), "git" if shutil.which("git") else "git is not installed"
+    if not shutil.which("git"):
+        yield BAD, "git is not installed"
+    elif subprocess.run(["git", "rev-parse", "--git-dir"], cwd=ROOT, capture_output=True).returncode:
+        yield NOTE, NO_GIT
+    else:
+        yield GOOD, "git"
 
 
 def packages() -> Iterator[tuple[str, str]]:
