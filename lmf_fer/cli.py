@@ -48,6 +48,18 @@ def reproduce(
 
 
 @app.command()
+def loso(
+    name: Annotated[str, Argument(metavar="NAME", help="The data set, as in params.yaml: casme2, megc2019, ...")],
+    root: Annotated[Path, Argument(metavar="ROOT", help="The folder that holds it.")],
+    workers: Annotated[int, Option(min=0, help="Stages side by side; 0 is as many as there are cores for.")] = 0,
+) -> None:
+    """Run the pipeline on a data set, leaving one subject out. It changes params.yaml."""
+    from lmf_fer import loso
+
+    loso.run(name, root, workers)
+
+
+@app.command()
 def ui(
     port: Annotated[int, Option(min=1, max=65535, help="Port of the page on 127.0.0.1.")] = 4200,
     runner: Annotated[str, Option("--runner", hidden=True)] = "",

@@ -147,7 +147,9 @@ def write(
                 pace = np.linspace(0, 1, count) ** 1.5
                 track = shape + pace[:, None, None] * apex
                 frames.write([{"sequence": name, "frame": i + 1, "png": face(p, tone)} for i, p in enumerate(track)])
-                sequences.append(head | {"session": name[-3:], "frames": count, "apex": "last"} | PLACE)
+                sequences.append(
+                    head | {"session": name[-3:], "frames": count, "apex": "last", "dataset": "simulated"} | PLACE
+                )
                 for recording, end in ((GENERAL, 1.0), (MICRO, pace[2])):
                     if rank == subjects - 1 and session == 1 and recording == MICRO:
                         continue

@@ -133,8 +133,8 @@ def test_a_data_set_is_its_reader_and_its_entry(checkout: Checkout) -> None:
     replace(
         checkout,
         "stages/ingest/datasets.py",
-        "import casme2, ckplus, samm, smic",
-        "import casme2, ckplus, samm, smic, toy",
+        "mmew, samm, smic\n",
+        "mmew, samm, smic, toy\n",
     )
     replace(
         checkout,

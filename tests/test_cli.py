@@ -18,6 +18,7 @@ from tests.conftest import ROOT, write_params
 
 COMMANDS = [
     "reproduce",
+    "loso",
     "ui",
     "check",
     "doctor",

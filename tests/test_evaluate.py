@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stages.evaluate import facts, gate, mixed, pool, poster, statistics, table
 from stages.tables import parquet
-from stages.tables.methods import METHODS
+from stages.tables.methods import LMF_FER, METHODS
 from stages.tables.schema import EMOTIONS, LMF, PREDICTIONS, REJECTED, SEQUENCES
 from tests import finished_run
 from tests.conftest import run_stage
@@ -285,10 +285,41 @@ def test_few_subjects_and_emotions_give_a_table_that_says_so(tmp_path: Path) -> 
     assert list(recalls) == ["anger", "happy"]
 
 
+def test_filmed_clips_are_scored_over_all_and_by_data_set_as_the_challenge_does() -> None:
+    random = np.random.default_rng(3)
+    names = pd.Index(
+        [f"{dataset}/s{n}/c" for dataset in ("casme2", "samm", "smic") for n in range(40)], name="sequence"
+    )
+    datasets = pd.Series([name.split("/")[0] for name in names], names)
+    actual = random.integers(1, 4, len(names))
+    right = random.random(len(names)) < datasets.map({"casme2": 0.9, "samm": 0.5, "smic": 0.7})
+    guess = np.where(right, actual, random.integers(1, 4, len(names)))
+    answers = pd.DataFrame({"emotion": actual, "fold": 0, "general": guess, "micro": 1}, names)
+    rows = {row["dataset"]: row for row in table.filmed({LMF_FER: answers}, datasets)}
+    assert [(name, row["reported"]) for name, row in rows.items()] == [
+        ("all", 0),
+        ("casme2", 74),
+        ("samm", 0),
+        ("smic", 71),
+    ]
+    for name, row in rows.items():
+        part = answers if name == "all" else answers[datasets == name]
+        true, guessed = part["emotion"].to_numpy(), part["general"].to_numpy()
+        counts = [(((true == c) & (guessed == c)).sum(), ((true != c) & (guessed == c)).sum(),
+                   ((true == c) & (guessed != c)).sum()) for c in (1, 2, 3)]  # fmt: skip
+        assert row["total"] == len(part)
+        assert row["uf1"] == pytest.approx(np.mean([2 * tp / (2 * tp + fp + fn) for tp, fp, fn in counts]))
+        assert row["uar"] == pytest.approx(np.mean([tp / (tp + fn) for tp, _, fn in counts]))
+        assert row["accuracy"] == pytest.approx(sum(tp for tp, _, _ in counts) / len(part))
+    (alone,) = table.filmed({LMF_FER: answers[datasets == "smic"]}, datasets)
+    assert alone == rows["smic"]
+
+
 def test_ckplus_counts_are_compared_with_the_published_ones(tmp_path: Path) -> None:
     emotion = [code for code, count in zip(EMOTIONS, finished_run.PUBLISHED, strict=True) for _ in range(count)]
     fold = [number for number, count in enumerate(poster.FOLDS["ckplus"]) for _ in range(count)]
     whole = pd.DataFrame({"emotion": emotion, "fold": fold, "subject": "S", "sequence": [str(i) for i in range(327)]})
+    whole = whole.assign(dataset="ckplus", apex="last")
     nothing = pd.DataFrame(columns=REJECTED.schema.names)
     classes = pd.DataFrame(finished_run.classes("ckplus"))
     for rows, agrees in ((whole, True), (whole.iloc[1:], False)):

@@ -1,15 +1,17 @@
 """The layouts in which copies of the filmed data sets lie on disks: trees of empty files, under the published names."""
 
+import contextlib
 import csv
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from openpyxl import Workbook
 
-from stages.ingest import casme2, megc, samm, smic
+from stages.ingest import casme2, casme3, fourdme, megc, megc2019, mmew, samm, smic
 from stages.tables.errors import Unusable, UserError
 
 CASME2 = ["Subject", "Filename", "", "OnsetFrame", "ApexFrame", "OffsetFrame", "", "Action Units", "Estimated Emotion"]
@@ -73,9 +75,45 @@ def smic_tree(root: Path, folder: str, names: str = "image{:03}.bmp") -> None:
         touch(root / folder.format(subject, emotion, short), names, numbers)
 
 
+def mmew_tree(root: Path, folder: str, names: str = "{}.jpg", name: str = "MMEW_Micro_Exp.xlsx") -> None:
+    """``folder`` formats subject, emotion and sample."""
+    head = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion",
+            "remarks"]  # fmt: skip
+    lines: list[list[object]] = []
+    for subject, emotion, sample in ((1, "anger", 1), (1, "happiness", 2), (30, "surprise", 1)):
+        lines.append([f"S{subject:02}", f"S{subject:02}-02-{sample:03}", 1, 4, 9, "4", emotion, None])
+        touch(root / folder.format(subject, emotion, sample), names, range(1, 10))
+    sheet(root / name, head, *lines)
+
+
+def casme3_tree(
+    root: Path, folder: str, names: str = "{}.jpg", name: str = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx",
+    film: bool = False,
+) -> None:  # fmt: skip
+    """``folder`` formats subject, film, and onset; where it is that of a ``film``, it holds frames before and after."""
+    head = ["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion"]
+    lines: list[list[object]] = []
+    for subject, onset, emotion in ((1, 116, "disgust"), (1, 300, "happy"), (10, 116, "surprise")):
+        lines.append([f"spNO.{subject}", "a", onset, onset + 5, onset + 9, "4", "I", emotion])
+        touch(root / folder.format(subject, "a", onset), names, range(onset - 9 * film, onset + 10 + 9 * film))
+    sheet(root / name, head, *lines, title="label")
+
+
+def fourdme_tree(root: Path, folder: str, names: str = "{:03}.jpg", first: int = 1) -> None:
+    """``folder`` formats subject and clip; ``first`` is the number of the first frame, which is coded as 1200."""
+    head = ["sub_ID", "fold_name", "Onset", "Apex", "Offset", "AUs", "Positive", "Negative", "Emotion"]
+    lines: list[list[object]] = []
+    for subject, clip, emotion in ((1, "clip_1", "Negative"), (1, "clip_2", "Positive"), (41, "clip_1", "Surprise")):
+        lines.append([subject, clip, 1200, 1205, 1210, "4", 0, 1, emotion])
+        touch(root / folder.format(subject, clip), names, range(first, first + 11))
+    sheet(root / "4DME_Labelling_Micro_release v1.xlsx", head, *lines)
+
+
 CASME2_WANTED = {"sub01/EP02_01f": (2, 46, 59), "sub01/EP19_05f": (1, 1, 9), "sub17/EP02_01f": (1, 50, 51)}
 SAMM_WANTED = {"006/006_1_2": (1, 5562, 5588), "006/006_1_3": (2, 6000, 6004), "013/013_7_1": (3, 10, 12)}
 SMIC_WANTED = {"s1/s1_ne_01": (1, 1, 6), "s1/s1_sur_01": (3, 1, 4), "s20/s20_po_01": (2, 100, 103)}
+MMEW_WANTED = {"S01/S01-02-001": (1, 1, 4), "S01/S01-02-002": (2, 1, 4), "S30/S30-02-001": (3, 1, 4)}
+CASME3_WANTED = {"spNO.1/a_116": (1, 116, 121), "spNO.1/a_300": (2, 300, 305), "spNO.10/a_116": (3, 116, 121)}
 
 TREES: dict[str, tuple[ModuleType, Callable[[Path], None], dict[str, tuple[int, int, int]]]] = {
     **{f"casme2 {folder} {names} {name}": (
@@ -115,6 +153,29 @@ TREES: dict[str, tuple[ModuleType, Callable[[Path], None], dict[str, tuple[int, 
         ("HS/{1}/s{0}_{2}_01", "image{:03}.bmp"),
         ("HS/s{0}_{2}_01", "image{:03}.bmp"),
     )},
+    **{f"mmew {folder} {names} {name}": (mmew, lambda root, of=(folder, names, name): mmew_tree(root, *of), MMEW_WANTED)
+       for folder, names, name in (
+        ("Micro_Expression/{1}/S{0:02}-02-{2:03}", "{}.jpg", "MMEW_Micro_Exp.xlsx"),
+        ("MMEW_Final/Micro_Expression/S{0:02}/{1}/S{0:02}-02-{2:03}", "{}.jpg", "MMEW_Final/MMEW_Micro_Exp_v2.xlsx"),
+        ("Micro_Expression/S{0:02}-02-{2:03}", "{:05}.bmp", "MMEW_Micro_Exp (20).xlsx"),
+        ("MMEW/Micro_Expression/{1}/s{0}-02-{2}", "img{}.png", "codes.xlsx"),
+    )},
+    **{f"casme3 {folder} {names} {name}": (
+        casme3, lambda root, of=(folder, names, name, film): casme3_tree(root, *of), CASME3_WANTED)
+       for folder, names, name, film in (
+        ("Part_A_ME_clip/frame/spNO.{}_{}_{}", "{}.jpg", "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", False),
+        ("Part_A_ME_clip/Part_A_ME_clip/frame/spNo.{}_{}_{}", "{}.jpg", "annotation/JpgIndex_v2_20250903.xlsx", False),
+        ("part_A/data/part_A/spNO.{}/{}/color", "{}.jpg", "part_A/annotation/codes.xlsx", True),
+        ("ME_A/spNO.{}/{}", "{:06}.png", "codes.xlsx", True),
+    )},
+    **{f"4dme {folder} {names} {first}": (
+        fourdme, lambda root, of=(folder, names, first): fourdme_tree(root, *of),
+        {"1/clip_1": (1, first, first + 5), "1/clip_2": (2, first, first + 5), "41/clip_1": (3, first, first + 5)})
+       for folder, names, first in (
+        ("gray_micro/{}/{}", "{:03}.jpg", 1),
+        ("4DME/gray_micro/{:02}/{}", "img{}.png", 1200),
+        ("gray_micro_crop/{}/{}", "{}.bmp", 0),
+    )},
 }  # fmt: skip
 
 
@@ -133,6 +194,48 @@ def test_a_copy_is_read_as_it_lies_there(tree: str, tmp_path: Path) -> None:
         assert reader.emotion(clips[name]) == emotion
         assert [number(file) for file in files] == list(range(first, last + 1))
         assert clips[name].ends == ("middle" if reader is smic else "coded")
+
+
+def composite(root: Path, names: tuple[str, ...] = ("casme2", "samm", "smic")) -> Path:
+    """The three data sets, and the challenge's list, which names a clip of SMIC that is not there."""
+    casme2_tree(root / names[0], "CASME2_RAW_selected/sub{:02}/{}")
+    samm_tree(root / names[1], "SAMM/{0:03}/{0:03}_{1}")
+    smic_tree(root / names[2], "SMIC_all_raw/HS/s{0}/micro/{1}/s{0}_{2}_01")
+    (root / megc.LIST).write_text(
+        "casme2,sub01,EP02_01f,1\ncasme2,sub17,EP02_01f,0\nsamm,006,006_1_2,0\nsamm,013,013_7_1,2\n"
+        "smic,s01,s1_ne_01,0\nsmic,s03,s3_sur_04,2\n")  # fmt: skip
+    return root
+
+
+@pytest.mark.parametrize(
+    "names", [("casme2", "samm", "smic"), ("CASME II", "SAMM", "SMIC"), ("CASME2", "Samm", "SMIC")]
+)
+def test_the_composite_is_three_data_sets_by_one_list(names: tuple[str, ...], tmp_path: Path) -> None:
+    clips = {clip.name: clip for clip in megc2019.sequences(composite(tmp_path, names))}
+    assert len(clips) == 10
+    labelled = {}
+    for name, clip in clips.items():
+        with contextlib.suppress(Unusable):
+            labelled[name] = megc2019.emotion(clip)
+    assert labelled == {"casme2/sub01/EP02_01f": 2, "casme2/sub17/EP02_01f": 1, "samm/006/006_1_2": 1,
+                        "samm/013/013_7_1": 3, "smic/s1/s1_ne_01": 1, "smic/s3/s3_sur_04": 3}  # fmt: skip
+    assert [len(megc2019.frames(clips[name])) for name in labelled if "s3" not in name] == [14, 2, 27, 3, 6]
+    with pytest.raises(Unusable, match="names s3/s3_sur_04, which is nowhere in"):
+        megc2019.frames(clips["smic/s3/s3_sur_04"])
+    assert {clip.dataset for clip in clips.values()} == {"casme2", "samm", "smic"}
+    shutil.rmtree(tmp_path / names[1])
+    with pytest.raises(UserError, match="holds no samm/; the composite needs casme2/, samm/ and smic/, each once"):
+        megc2019.sequences(tmp_path)
+    (tmp_path / "CASME 2").mkdir()
+    with pytest.raises(UserError, match="several folders of it"):
+        megc2019.sequences(tmp_path)
+
+
+def test_clips_of_two_emotions_are_none_of_the_three(tmp_path: Path) -> None:
+    fourdme_tree(tmp_path, "gray_micro/{}/{}")
+    clip = replace(fourdme.sequences(tmp_path)[0], label="Negative & Surprise")
+    with pytest.raises(Unusable, match="its emotion is 'Negative & Surprise'"):
+        fourdme.emotion(clip)
 
 
 def test_whole_frames_are_taken_before_crops(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """CASME II, SAMM and SMIC: tiny trees in their published layouts, of simulated faces, through the stages' own code."""
 
+import contextlib
+import json
+import re
 import shutil
 import sys
 import zipfile
@@ -14,7 +17,10 @@ import pytest
 from dvc.repo import Repo
 from openpyxl import Workbook
 from PIL import Image
+from typer.testing import CliRunner
 
+from flows import parameters
+from lmf_fer.cli import app
 from lmf_fer.predict.predictor import Predictor
 from stages.evaluate import facts
 from stages.ingest import casme2, faces, samm, smic
@@ -257,12 +263,14 @@ def test_counts_are_compared_with_the_published_ones(name: str) -> None:
     emotion = [code for code, word in known.emotions.items() for _ in range(known.classes[word])]
     rows = pd.DataFrame({"emotion": emotion, "sequence": range(len(emotion))})
     rows["subject"] = rows["fold"] = rows["sequence"] % 16
+    rows["dataset"], rows["apex"] = name, "middle" if name == "smic" else "coded"
     nothing = pd.DataFrame(columns=schema.REJECTED.schema.names)
     table = pd.DataFrame(classes(name))
     sentence = facts.sentence(facts.facts(table, rows, pd.Index(rows["sequence"]), nothing, list(range(16))))
     assert "3 of 3 emotions" in sentence
     assert "class counts agree with the published ones" in sentence
     assert "leave-one-subject-out" not in sentence
+    assert (f"Of {len(rows)} the middle stands for the apex" in sentence) == (name == "smic")
     sentence = facts.sentence(facts.facts(table, rows.assign(fold=0)[1:], pd.Index([]), nothing, [0]))
     assert "do NOT agree" in sentence
     assert "NOT leave-one-subject-out: protocol.folds needs 16 folds" in sentence
@@ -299,10 +307,14 @@ def test_three_classes_and_one_subject_a_fold_through_all_stages(
     assert table[["uf1", "uar"]].notna().all(axis=None)
     confusion = pd.read_csv(tmp_path / "results/plots/confusion.csv")
     assert confusion["actual"].value_counts().to_dict() == {"negative": 3, "positive": 2, "surprise": 2}
+    text = (tmp_path / "results/table.md").read_text()
+    assert re.search(r"\| LMF-FER +\| casme2 +\| 7 .*about 74%", text)
+    assert text.count("about 74%") == 1
     Repo.init(str(tmp_path), no_scm=True).close()
     finished_run.run(tmp_path, "report")
     page = (tmp_path / "results/report.html").read_text()
     assert "filmed micro-expressions" in page
+    assert "about 74%" in page
     assert "simulated</b> faces in CK+'s layout" not in page
     monkeypatch.chdir(tmp_path)
     folder = simulated / "cohn-kanade-images/S001/001"
@@ -310,3 +322,61 @@ def test_three_classes_and_one_subject_a_fold_through_all_stages(
     for probability in Predictor.load()(clip).probability.values():
         assert probability.shape == (3,)
         assert probability.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_composite_trains_on_two_data_sets_and_tests_on_the_third(
+    trees: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three clips of each, of three classes and people, by the challenge's list."""
+    lines = ["casme2,sub09,EP02_09f,0"]
+    for name, reader in (("casme2", casme2), ("samm", samm), ("smic", smic)):
+        (tmp_path / "data sets" / name).mkdir(parents=True)
+        for entry in (trees / name).iterdir():
+            (tmp_path / "data sets" / name / entry.name).symlink_to(entry)
+        chosen = {}
+        for clip in reader.sequences(trees / name):
+            with contextlib.suppress(Unusable):
+                chosen.setdefault(reader.emotion(clip), clip)
+        lines += [f"{name},{clip.subject},{clip.session},{code - 1}" for code, clip in chosen.items()]
+    (tmp_path / "data sets/combined_3class_gt.csv").write_text("\n".join(lines))
+    dataset = {"name": "megc2019", "root": "data sets"}
+    write_params(tmp_path, dataset=dataset, protocol={"folds": [0, 1, 2]}, ingest={"folds_by": "dataset"},
+                 machine={"workers": 1})  # fmt: skip
+    printed = finished_run.run(tmp_path, "ingest")
+    assert "9 of 25 sequences" in printed
+    assert "3 folds; set aside: 1 frames, 15 unlabelled" in printed
+    rows = parquet.read(tmp_path / "data/interim/sequences.parquet", schema.SEQUENCES)
+    assert rows.groupby("dataset")["fold"].unique().map(list).to_dict() == {"casme2": [0], "samm": [1], "smic": [2]}
+    assert rows.groupby("dataset")["apex"].unique().map(list).to_dict() == {
+        "casme2": ["coded"], "samm": ["coded"], "smic": ["middle"]}  # fmt: skip
+    assert rows["subject"].str.startswith(tuple(f"{name}/" for name in EMOTIONS)).all()
+    for stage in ("synthesize", "landmark", "featurize"):
+        finished_run.run(tmp_path, stage)
+    for fold in range(3):
+        for model in ("lmf", "dtagn"):
+            monkeypatch.setattr(sys, "argv", ["train", model, str(fold)])
+            finished_run.run(tmp_path, "train")
+    monkeypatch.setattr(sys, "argv", ["evaluate"])
+    printed = finished_run.run(tmp_path, "evaluate")
+    assert "Leave-one-data-set-out" in printed
+    assert "Of 3 the middle stands for the apex" in printed
+    filmed = json.loads((tmp_path / "results/statistics.json").read_text())["filmed"]
+    assert [(row["dataset"], row["total"], row["reported"]) for row in filmed if row["method"] == "LMF-FER"] == [
+        ("all", 9, 0), ("casme2", 3, 74), ("samm", 3, 0), ("smic", 3, 71)]  # fmt: skip
+    write_params(tmp_path, dataset={"name": "smic", "root": "data sets/smic"}, ingest={"folds_by": "dataset"})
+    with pytest.raises(SystemExit, match="needs several data sets, and smic is one"):
+        finished_run.run(tmp_path, "ingest")
+
+
+def test_one_command_leaves_one_subject_out(trees: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the run itself: the lines that it changes are valid, and there are as many folds as labelled people."""
+    write_params(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lmf_fer.loso.reproduce", lambda overrides, workers: "\n".join(parameters.apply(overrides)))
+    result = CliRunner().invoke(app, ["loso", "casme2", str(trees / "casme2")])
+    assert result.exit_code == 0, result.output
+    assert params.read(Dataset) == Dataset(name="casme2", root=str(trees / "casme2"))
+    assert params.line("protocol.folds", params.Folds) == [0, 1, 2, 3]
+    for arguments, says in ((["casme9", "."], "casme9 is no data set; there is simulated, ckplus, casme2"),
+                            (["smic", str(tmp_path)], "holds no folders of clips")):  # fmt: skip
+        assert says in CliRunner().invoke(app, ["loso", *arguments]).stderr

@@ -41,7 +41,14 @@ def project(tmp_path: Path) -> Path:
         weights.save(tmp_path / f"results/models/dtagn-{fold}.safetensors", "dtagn", two, network)
     (tmp_path / "results/statistics.json").write_text(json.dumps({"gate": {"thresholds": {"0": 0.02, "1": 0.08}}}))
     row: dict[str, Any] = dict.fromkeys(SEQUENCES.schema.names, 5)
-    row |= {"sequence": "S001/001", "subject": "S001", "session": "001", "box_width": FACE, "apex": "last"}
+    row |= {
+        "sequence": "S001/001",
+        "subject": "S001",
+        "session": "001",
+        "box_width": FACE,
+        "apex": "last",
+        "dataset": "simulated",
+    }
     parquet.write(tmp_path / "data/interim/sequences.parquet", SEQUENCES, [row])
     parquet.write(tmp_path / "data/interim/classes.parquet", CLASSES, classes("simulated"))
     return tmp_path

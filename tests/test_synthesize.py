@@ -137,6 +137,7 @@ def project(folder: Path, sequences: dict[str, list[bytes]], **change: Any) -> P
             "emotion": 5,
             "frames": max(len(pictures), 2),
             "apex": "last",
+            "dataset": "simulated",
             "fold": 0,
             "image_width": 640,
             "image_height": 490,

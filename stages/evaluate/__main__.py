@@ -47,8 +47,9 @@ def main() -> None:
     labels = dict(zip(classes["emotion"], classes["label"], strict=True))
     counted = facts.facts(classes, sequences, complete, rejected, folds)
     tidy, tests = table.tidy(methods, draws, share), table.comparisons(methods, draws, share)
-    text = document.markdown(tidy, tests, facts.sentence(counted), settings.draws, share)
-    details = document.details(methods, sfem, limits, draws, share, labels, counted, tests)
+    filmed = table.filmed(methods, sequences.set_index("sequence")["dataset"]) if counted["micro"] else []
+    text = document.markdown(tidy, tests, filmed, facts.sentence(counted), settings.draws, share)
+    details = document.details(methods, sfem, limits, draws, share, labels, counted, tests, filmed)
     drawn = curves.curves(methods, sfem, draws, share, labels)
 
     files.write(RESULTS / "table.json", json.dumps(document.metric(tidy, counted), indent=2) + "\n")

@@ -43,6 +43,9 @@ def facts(
         "folds": by_fold,
         "folds_with_subjects": int((count > 0).sum()),
         "one_subject_a_fold": bool((subjects == 1).all()),
+        "datasets": sorted(sequences["dataset"].unique()),
+        "one_dataset_a_fold": bool((sequences.groupby("fold")["dataset"].nunique() == 1).all()),
+        "middle": int((sequences["apex"] == "middle").sum()),
         "micro": bool(classes["micro"].any()),
         "published": published,
         "rejected": reasons.reset_index().to_dict("records"),
@@ -68,6 +71,10 @@ def sentence(facts: dict[str, Any]) -> str:
             words += f"; {what} {'agree' if agree else 'do NOT agree'} with the published ones"
     if facts["micro"]:
         words += ". General is the micro-expression as filmed, from onset to apex; micro is its first frames"
-        if not facts["one_subject_a_fold"]:
+        if facts["middle"]:
+            words += f". Of {facts['middle']} the middle stands for the apex"
+        if len(facts["datasets"]) > 1 and facts["one_dataset_a_fold"]:
+            words += ". Leave-one-data-set-out: each was tested by networks that saw only the others"
+        elif not facts["one_subject_a_fold"]:
             words += f". NOT leave-one-subject-out: protocol.folds needs {facts['subjects']} folds for that"
     return words + "."

@@ -37,5 +37,12 @@ TABLE: dict[tuple[str, str], Cell] = {
 }
 """The joint framework's general and micro cells are 'N/A' on the poster."""
 
+LATER = {"smic": 71, "casme2": 74}
+"""By data set: about what their later paper reports of LMF-FER on micro-expressions as filmed, accuracy in percent.
+
+Choi, Song, "Facial Micro-Expression Recognition Using Two-Dimensional Landmark Feature Maps", IEEE Access 8 (2020)
+121549, abstract. It names neither its classes nor its protocol there.
+"""
+
 FOLDS = {"ckplus": (33, 39, 40, 35, 30, 37, 29, 29, 33, 22)}
 """By data set: sequences in each of the ten folds of DTAGN's rule, the rank of the subject's ID modulo 10."""

@@ -36,9 +36,14 @@ def main() -> None:
             labelled.append((sequence, known.reader.emotion(sequence)))
         except Unusable as why:
             reject(sequence, why)
-    fold = protocol.folds(
-        (sequence.subject for sequence, _ in labelled), len(params.line("protocol.folds", params.Folds))
-    )
+
+    def group(sequence: Sequence) -> str:
+        return sequence.dataset if options.folds_by == "dataset" else sequence.subject
+
+    groups = {group(sequence) for sequence, _ in labelled}
+    if options.folds_by == "dataset" and len(groups) < 2:
+        raise UserError(f"params.yaml: ingest.folds_by: dataset needs several data sets, and {dataset.name} is one")
+    fold = protocol.folds(groups, len(params.line("protocol.folds", params.Folds)))
     rows: list[dict[str, Any]] = []
     with (
         parquet.Writer(FRAMES_PATH, schema.FRAMES) as frames,
@@ -54,7 +59,8 @@ def main() -> None:
             geometry, recorded_frames = result
             count = len(recorded_frames[schema.GENERAL] if known.tracks else recorded_frames)
             names = {"subject": printable(sequence.subject), "session": printable(sequence.session)}
-            numbers = {"emotion": emotion, "frames": count, "fold": fold[sequence.subject], "apex": sequence.ends}
+            names |= {"dataset": sequence.dataset or dataset.name, "apex": sequence.ends}
+            numbers = {"emotion": emotion, "frames": count, "fold": fold[group(sequence)]}
             rows.append({"sequence": sequence.name} | names | numbers | geometry)
             if known.tracks:
                 tracks.write(landmarks(sequence.name, recorded_frames))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from stages.ingest import casme2, ckplus, samm, smic, tracks
+from stages.ingest import casme2, casme3, ckplus, fourdme, megc2019, mmew, samm, smic, tracks
 from stages.ingest.megc import CLASSES
 from stages.tables.schema import EMOTIONS
 
@@ -60,6 +60,16 @@ DATASETS = {
     # Li et al., FG 2013: the high-speed camera's part (HS); VIS and NIR have 71 of 8 each.
     "smic": DataSet(
         smic, CLASSES, 164, 16, {"negative": 70, "positive": 51, "surprise": 43}, micro=True, others=((71, 8),)
+    ),
+    # Ben et al., IEEE Trans. Pattern Analysis and Machine Intelligence 2022.
+    "mmew": DataSet(mmew, CLASSES, 300, 36, {"negative": 109, "positive": 36, "surprise": 89}, micro=True),
+    # Li et al., IEEE Trans. Pattern Analysis and Machine Intelligence 2023: part A.
+    "casme3": DataSet(casme3, CLASSES, 943, 100, {"negative": 508, "positive": 64, "surprise": 201}, micro=True),
+    # Li et al., IEEE Trans. Affective Computing 2023; many of its clips have two emotions, so no class is counted.
+    "4dme": DataSet(fourdme, CLASSES, 267, 41, micro=True),
+    # See et al., FG 2019: of the three data sets' clips, 442 of 68 people are on its list.
+    "megc2019": DataSet(
+        megc2019, CLASSES, 570, 71, {"negative": 250, "positive": 109, "surprise": 83}, micro=True, others=((578, 71),)
     ),
     # Landmarks that another program measured.
     "tracks": DataSet(tracks, EMOTIONS, tracks=True),

@@ -85,7 +85,7 @@ def frames(clip: Clip) -> list[Path]:
     if clip.entire:
         first, last = min(numbered, default=0), max(numbered, default=0)
         return _between(numbered, first, first + (last + 1 - first) // 2, clip.folder)
-    onset, offset = _whole_number(clip.onset), _whole_number(clip.offset)
+    onset, offset = whole_number(clip.onset), whole_number(clip.offset)
     apex, why = _apex(clip)
     if apex is None and clip.middle and onset is not None and offset is not None and 1 < offset - onset < 100_000:
         apex = onset + (offset + 1 - onset) // 2
@@ -101,7 +101,7 @@ def frames(clip: Clip) -> list[Path]:
 
 def _apex(clip: Clip) -> tuple[int | None, str]:
     """The coded apex if it can be one, else the reason why not."""
-    onset, apex, offset = (_whole_number(value) for value in (clip.onset, clip.apex, clip.offset))
+    onset, apex, offset = (whole_number(value) for value in (clip.onset, clip.apex, clip.offset))
     if onset is None or onset < 0:
         return None, f"its onset is coded as {_shown(clip.onset)}, which is no frame"
     if apex is None:
@@ -151,19 +151,14 @@ def coded(
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; set dataset.root in params.yaml to the folder of your copy")
 
-    def match(line: Line) -> re.Match[str] | None:
-        numbers = re.findall(r"[0-9]+", str(line.subject))
-        number = layout.subject.format(int(numbers[-1])) if numbers else str(line.subject or "")
-        return layout.match(f"{number}/{session(line)}") if number and session(line) else None
-
     def ours(line: Line) -> bool:
-        return bool(match(line) and re.fullmatch(layout.clip, session(line), re.IGNORECASE))
+        return line.subject is not None and bool(re.fullmatch(layout.clip, session(line), re.IGNORECASE))
 
     sheet, lines = workbook.find(root, ours, layout.example)
     rows: dict[Key, Line] = {}
     faults: dict[Key, str] = {}
     for line in lines:
-        if match(line) is None:
+        if line.subject is None or not session(line) or Path(session(line)).name != session(line):
             raise UserError(
                 f"{sheet}, line {line.number}: names no subject and clip; take the data set's own spreadsheet"
             )
@@ -196,9 +191,9 @@ def _overlap(line: Line, rows: dict[Key, Line], own: Key, folder: Path, session:
     """Why the frames of a clip cannot be told from those of the subject's others that lie in the same folder, if so."""
     if pictures(folder, session) != pictures(folder):
         return ""
-    first, last = _whole_number(line.onset), _whole_number(line.offset or line.apex)
+    first, last = whole_number(line.onset), whole_number(line.offset or line.apex)
     for it in (it for other, it in rows.items() if other[0] == own[0] and other != own):
-        start, end = _whole_number(it.onset), _whole_number(it.offset or it.apex)
+        start, end = whole_number(it.onset), whole_number(it.offset or it.apex)
         if None in (first, last, start, end) or not (last < start or end < first):  # type: ignore[operator]
             return f"{folder}: holds the frames of several clips under the same numbers; give each its own folder"
     return ""
@@ -220,7 +215,7 @@ def listed(root: Path, name: str, clips: list[Clip], layout: Layout, tree: Path)
             for number, line in enumerate(line for line in csv.reader(text) if line):
                 if number == 0 and not re.fullmatch(r"\s*[0-9.]+\s*", line[3]):
                     continue  # heads
-                if re.sub(r"[^a-z0-9]", "", line[0].lower()).replace("casmeii", "casme2") == name:
+                if dataset_name(line[0]) == name:
                     labels[key(line[1], line[2])] = line[2].strip(), names[range(3).index(float(line[3]))]  # type: ignore[arg-type]
     except (OSError, ValueError, IndexError, csv.Error):
         raise UserError(f"{file}: its lines are not data set, subject, clip, class 0 to 2; take MEGC's own") from None
@@ -240,7 +235,13 @@ def _shown(value: object) -> str:
     return "nothing" if value in (None, "") else repr(str(value)[:40])
 
 
-def _whole_number(value: object) -> int | None:
+def dataset_name(name: str) -> str:
+    """A data set's name as in datasets.py: "CASME II" is casme2."""
+    return re.sub(r"[^a-z0-9]", "", name.lower()).replace("casmeii", "casme2")
+
+
+def whole_number(value: object) -> int | None:
+    """A cell's whole number, None where it holds another or none."""
     try:
         number = float(str(value))
     except ValueError:

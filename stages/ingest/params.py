@@ -53,4 +53,5 @@ class Ingest(Section):
 
     margin: Annotated[float, Field(ge=0, le=2)]  # of the crop on each side of the face box, box sides
     upsample: Annotated[int, Field(ge=0, le=3)]  # times the frame is doubled before the face detector runs
+    folds_by: Literal["subject", "dataset"]  # what is never in training and test at once
     middle_apex: bool  # whether the frame in the middle stands for an apex that is not coded, or cannot be

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def folds(subjects: Iterable[str], count: int) -> dict[str, int]:
-    """The fold of every subject: the rank of its ID, sorted, modulo ``count`` (DTAGN's rule on CK+).
+def folds(groups: Iterable[str], count: int) -> dict[str, int]:
+    """The fold of every group, such as a subject: the rank of its name, sorted, modulo ``count`` (DTAGN's, on CK+).
 
-    With fewer subjects than ``count`` the last folds stay empty, so each subject is a fold of its own.
+    With fewer groups than ``count`` the last folds stay empty, so each group is a fold of its own.
     """
-    return {subject: rank % count for rank, subject in enumerate(sorted(set(subjects)))}
+    return {group: rank % count for rank, group in enumerate(sorted(set(groups)))}

@@ -23,6 +23,11 @@ class Sequence:
         return printable(f"{self.subject}/{self.session}")
 
     @property
+    def dataset(self) -> str:
+        """The data set that it is of, where a run reads several; else nothing."""
+        return ""
+
+    @property
     def ends(self) -> str:
         """What its last frame is: the 'last' one recorded, the 'coded' apex, or the 'middle', which stands for it."""
         return "last"

@@ -81,6 +81,7 @@ SEQUENCES = Table(
         Column("session", pa.string(), "session of the subject, for example 001"),
         _EMOTION,
         Column("frames", pa.int32(), "number of frames", low=2),
+        Column("dataset", pa.string(), "the data set that it is of, as in params.yaml"),
         Column("apex", pa.string(), "its last frame: the 'last' recorded, the 'coded' apex, or the 'middle' for it"),
         _FOLD,
         Column("image_width", pa.int32(), "width of the native frame", "px", low=1),
