@@ -159,7 +159,7 @@ def transfer(
     ] = False,
     groups: Annotated[
         int,
-        Option(min=0, help="With --fine-tune: leave out subjects in so many groups, for less time; 0 is one by one."),
+        Option(min=0, help="With --fine-tune: leave subjects out in so many groups, to save time; 0 is one by one."),
     ] = 0,
 ) -> None:
     """Test on another data set what was learnt before. The table is written to results/beyond."""

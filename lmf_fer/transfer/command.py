@@ -86,7 +86,7 @@ def transfer(root: Path, dataset: str | None, networks: Literal["auto", "run", "
         tuned = pd.concat(learning.fine_tuned(tested, emotions, groups))
         own = classes.Common(labels, same, same) if not common.merged else classes.Common(
             common.labels, common.tested, common.tested)  # fmt: skip
-        others = f"those of {groups} groups but its own" if groups else "all but its own"
+        others = f"in {groups} groups, all but its own" if groups else "all but its own"
         answers.append((f"subjects of {name}, {others}", own, tuned))
     predictions = pd.concat([_in_common(rows, one, common).assign(learnt=where) for where, one, rows in answers])
     result = table.tidy(predictions, common, pool.sizes(tested), limit)

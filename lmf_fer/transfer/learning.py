@@ -49,7 +49,8 @@ def fine_tuned(rows: pd.DataFrame, classes: dict[int, list[int]], groups: int = 
     """Leave one subject out: by subject, the predictions of what learnt from the general sequences of all others.
 
     With ``groups``, subjects are left out together, the rank of their ID modulo that number. What learns is the shipped
-    network, fine-tuned as ``train.lmf_actors`` says, and a linear support vector machine. ``classes`` are the emotions of the shipped network (from 1) by the data set's codes.
+        network, fine-tuned as ``train.lmf_actors`` says, and a linear support vector machine.
+    ``classes`` are the emotions of the shipped network (from 1) by the data set's codes.
     """
     subjects = sorted(rows["subject"].unique())
     together = [subjects[first::groups] for first in range(groups)] if groups else [[one] for one in subjects]
