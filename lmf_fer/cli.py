@@ -130,18 +130,22 @@ def predict(
 
 @app.command()
 def spot(
-    paths: Annotated[list[Path], Argument(metavar="PATH", help="Films, folders of frames, or trees of them.")],
-    out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/films"),
+    paths: Annotated[
+        list[Path] | None, Argument(metavar="[PATH]", help="Films, folders of frames, or trees of them; - is a pipe.")
+    ] = None,
+    out: Annotated[Path, Option(help="Folder for the tables and pages.")] = Path("results/films"),
+    video: Annotated[bool, Option("--video", help="Also each film as a video with landmarks and expressions.")] = False,
+    camera: Annotated[int | None, Option(min=0, help="Number of a camera; Ctrl-C ends its film.")] = None,
     networks: Annotated[
         Literal["auto", "run", "shipped"],
         Option(help="The last run's, or the shipped LMF-FER; auto: the last run's, if it is finished."),
     ] = "auto",
-    rate: Annotated[float, Option(min=1, max=1000, help="Frames a second of folders of frames.")] = 30,
+    rate: Annotated[float, Option(min=1, max=1000, help="Frames a second of what has no times of its own.")] = 30,
 ) -> None:
     """Find the expressions in films, then name them. A film without one is an answer too."""
     from lmf_fer.spot import command
 
-    command.spot(paths, out, networks, rate)
+    command.spot(paths or [], out, networks, rate, video, camera)
 
 
 @app.command()

@@ -11,7 +11,8 @@ from typing import Literal
 
 from flows import parameters
 from lmf_fer.predict import clips, tables
-from lmf_fer.predict.predictor import RUN, Measured, Predictor, Settings, measure
+from lmf_fer.predict.predictor import RUN, Answer, Measured, Predictor, Settings, measure
+from lmf_fer.spot.events import Finder
 from stages.ingest.sequence import printable
 from stages.tables.errors import Unusable, UserError
 from stages.tables.parallel import each
@@ -40,6 +41,9 @@ def predict(
             answer = predictor.answer(result)
             branches[answer.branch] += 1
             writer.write(name, answer)
+            if (count := expressions(clip, answer)) > 1:
+                print(f"{name}: holds {count} expressions, and was read as one; lmf-fer spot names each",
+                      file=sys.stderr)  # fmt: skip
             plain = re.sub(r"[^\w.-]+", "_", printable(clip.name))
             stem = f"{branches.total():03}-{plain}"
             if strip or video:
@@ -54,6 +58,13 @@ def predict(
     whose = "the last run's networks" if predictor.source == RUN else "the shipped network"
     counts = f"{branches.total()} of {len(everything)} clips ({by_branch}) with {whose}"
     print(f"predict: {counts} -> {out}/clips.csv, frames.csv")
+
+
+def expressions(clip: Path, answer: Answer) -> int:
+    """The number of expressions that the landmarks of a clip show."""
+    finder, rate = Finder(1), clips.rate(clip)
+    events = [event for k, points in enumerate(answer.landmarks.points) for event in finder(k + 1, k / rate, points)[1]]
+    return len([*events, *finder.close()])
 
 
 def measured(clip: Path, settings: Settings) -> Measured | Unusable:

@@ -1,8 +1,9 @@
-"""Films as they lie on a disk: videos, animated pictures, folders of frames; and what is wrong with them."""
+"""Films as they lie on a disk, a camera, a pipe: their frames, one at a time, and what is wrong with them."""
 
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from lmf_fer.predict.clips import VIDEOS, in_time
 from stages.ingest.sequence import printable
 from stages.tables.errors import Unusable
 
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong is said here, in a sentence
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+
 VIDEO = (*VIDEOS, ".flv", ".mts", ".m2ts", ".ts")
 ANIMATED = (".gif", ".webp", ".tif", ".tiff", ".apng")
 STILL = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
@@ -23,6 +27,14 @@ SMALLEST, LARGEST = 80, 8192
 """Shortest and longest side of a frame in which a face can be located, px."""
 TOLERATED = 0.01
 """Share of its frames by which a header may be wrong: many formats only estimate their length."""
+TOLD = 5
+"""Damaged frames of a folder that are named; the others are counted."""
+PIPE = "-"
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for a damaged file."""
+
+Grey = Iterator[tuple[float, np.ndarray]]
+"""Times, s, and frames, uint8 (height, width)."""
 
 
 class Frame(NamedTuple):
@@ -65,7 +77,7 @@ def moves(file: Path) -> bool:
     try:
         with Image.open(file) as image:
             return getattr(image, "n_frames", 1) > 1
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except BROKEN:
         return False
 
 
@@ -73,81 +85,131 @@ class Film:
     """The frames of a film, one at a time. ``marks`` says afterwards what was wrong and did not prevent its use.
 
     ``length`` is the number of frames that the header tells, or None. ``rate`` is how many a second a folder has.
+    ``stopped`` may be set to end it early.
     """
 
+    live = False
+
     def __init__(self, path: Path, rate: float = 30.0) -> None:
-        self.path, self.rate = path, rate
+        self.path, self.rate, self.name = path, rate, printable(str(path))
         self.length: int | None = None
         self.marks: list[str] = []
+        self.stopped = False
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises Unusable, with a sentence, where there is nothing that can be used."""
-        path, name = self.path, printable(str(self.path))
-        if path.is_dir():
-            source = self._folder()
-        elif not path.exists():
-            raise Unusable("no film", f"{name}: there is nothing of this name")
-        elif not path.is_file():
-            raise Unusable("no film", f"{name}: is neither a folder nor an ordinary file")
-        elif path.stat().st_size == 0:
-            raise Unusable("no film", f"{name}: has 0 bytes; copy it again")
-        else:
-            source = self._animated() if path.suffix.lower() in ANIMATED else self._video()
         number, last = 0, -1.0
-        for time, grey in source:
+        for stamp, grey in self._frames():
             if min(grey.shape) < SMALLEST or max(grey.shape) > LARGEST:
                 sides = f"{grey.shape[1]} x {grey.shape[0]}"
-                raise Unusable("frame", f"{name}: a frame is of {sides} px; {SMALLEST} to {LARGEST} can be used")
+                raise Unusable("frame", f"{self.name}: a frame is of {sides} px; {SMALLEST} to {LARGEST} can be used")
             number += 1
-            last = time if time > last else last + 1 / self.rate  # time stamps that stand still or go back
+            last = stamp if stamp > last else last + 1 / self.rate  # time stamps that stand still or go back
             yield Frame(number, last, grey)
+            if self.stopped:
+                return
         if number == 0:
-            raise Unusable("no film", f"{name}: holds no frame that can be read; convert it, for example to .mp4")
+            raise Unusable("no film", f"{self.name}: holds no frame that can be read; convert it, for example to .mp4")
         if self.length and number < self.length - max(1, TOLERATED * self.length):
             self.marks.append(f"ends after {number} of the {self.length} frames that its header tells")
 
-    def _video(self) -> Iterator[tuple[float, np.ndarray]]:
-        video = cv2.VideoCapture(str(self.path))  # turns rotated recordings upright, as their metadata say
+    def _frames(self) -> Grey:
+        path = self.path
+        if path.is_dir():
+            return self._folder()
+        if not path.exists():
+            raise Unusable("no film", f"{self.name}: there is nothing of this name")
+        if not path.is_file():
+            raise Unusable("no film", f"{self.name}: is neither a folder nor an ordinary file")
+        if path.stat().st_size == 0:
+            raise Unusable("no film", f"{self.name}: has 0 bytes; copy it again")
+        try:
+            with Image.open(path) as image:
+                kind = image.format
+        except BROKEN:
+            kind = None
+        return self._animated() if kind else self._video(str(path))  # by content: endings are wrong now and then
+
+    def _video(self, source: str | int) -> Grey:
+        video = cv2.VideoCapture(source)  # turns rotated recordings upright, as their metadata say
         try:
             if not video.isOpened():
-                raise Unusable("no film", f"{self.path}: not a video that can be read; convert it, for example to .mp4")
+                raise Unusable("no film", f"{self.name}: not a video that can be read; convert it, for example to .mp4")
             rate, count = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
             self.rate = rate if 1 <= rate <= 1000 else self.rate
-            self.length = int(count) if 0 < count < 1e9 else None
-            number = 0
+            self.length = int(count) if 0 < count < 1e9 and not self.live else None
+            number, start = 0, time.monotonic()
             while True:
                 there, frame = video.read()
                 if not there:
                     return
                 stamp = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                if isinstance(source, int):
+                    stamp = time.monotonic() - start
                 yield stamp if stamp > 0 or number == 0 else number / self.rate, _grey(frame)
                 number += 1
         finally:
             video.release()
 
-    def _animated(self) -> Iterator[tuple[float, np.ndarray]]:
+    def _animated(self) -> Grey:
         try:
             with warnings.catch_warnings(), Image.open(self.path) as image:
                 warnings.simplefilter("ignore")
-                self.length, time = getattr(image, "n_frames", 1), 0.0
+                stamp = 0.0
+                self.length = getattr(image, "n_frames", 1)
                 for part in ImageSequence.Iterator(image):
-                    yield time, np.asarray(part.convert("L"))
-                    time += float(part.info.get("duration") or 1000 / self.rate) / 1000
-        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+                    yield stamp, _levels(part)
+                    stamp += float(part.info.get("duration") or 1000 / self.rate) / 1000
+        except BROKEN as error:
             if self.length is None:
-                raise Unusable("no film", f"{self.path}: not a readable picture ({error}); convert it") from None
+                raise Unusable("no film", f"{self.name}: not a readable picture ({error}); convert it") from None
+            self.marks.append(f"is damaged from there on ({error})")
 
-    def _folder(self) -> Iterator[tuple[float, np.ndarray]]:
+    def _folder(self) -> Grey:
         files = [f for f in self.path.iterdir() if f.suffix.lower() in STILL and not f.name.startswith(".")]
         if not files:
-            raise Unusable("no film", f"{self.path}: holds neither frames ({', '.join(STILL)}) nor videos")
+            raise Unusable("no film", f"{self.name}: holds neither frames ({', '.join(STILL)}) nor videos")
+        self.length, damaged = len(files), 0
         for number, file in enumerate(sorted(files, key=in_time)):
             try:
                 with Image.open(file) as image:
-                    yield number / self.rate, np.asarray(ImageOps.exif_transpose(image).convert("L"))
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-                self.marks.append(f"{file.name} cannot be read and is left out")
+                    grey = _levels(image)
+            except BROKEN:
+                damaged += 1
+                if damaged <= TOLD:
+                    self.marks.append(f"{printable(file.name)} cannot be read and is left out")
+                continue
+            yield number / self.rate, grey
+        self.length = None  # each that is missing is told
+        if damaged > TOLD:
+            self.marks.append(f"{damaged} frames cannot be read and are left out")
+
+
+class Live(Film):
+    """A camera by its number, or PIPE: a video on standard input, of a kind that is read without going back."""
+
+    live = True
+
+    def __init__(self, source: int | str, rate: float = 30.0) -> None:
+        name = "pipe" if source == PIPE else f"camera {source}"
+        super().__init__(Path(name), rate)
+        self.source = source
+
+    def _frames(self) -> Grey:
+        if self.source == PIPE:
+            return self._video("pipe:0")
+        if not cv2.VideoCapture(int(self.source)).isOpened():
+            raise Unusable("no film", f"{self.name}: cannot be opened; is it plugged in, and does nothing else use it?")
+        return self._video(int(self.source))
 
 
 def _grey(frame: np.ndarray) -> np.ndarray:
     return frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+
+
+def _levels(image: Image.Image) -> np.ndarray:
+    """A picture upright, as 8-bit grey; one of more bits is scaled by its kind's range."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        return (np.asarray(image).clip(0, 65535) / 257).astype(np.uint8)
+    return np.asarray(image.convert("L"))
