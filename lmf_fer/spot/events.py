@@ -21,17 +21,19 @@ HEAD = np.array(json.loads(Path(__file__).with_name("head.json").read_text())["p
 COUNTED = np.r_[BROWS, NOSE, LIPS]
 MICRO = 0.5
 """Longest duration of a micro-expression, s (the field's convention)."""
-LEAST, DEVIATIONS = 0.008, 5.0
+LEAST, DEVIATIONS = 0.006, 5.0
 """Size from which motion may be an expression: at least this, and so many deviations above the quiet size."""
 EDGE = 0.25
 """Share of the apex's size at which an expression begins and ends."""
 CALM, MEMORY, LONGEST = 0.2, 1.5, 10.0
 """Time below the threshold that ends an expression, time constant of the neutral, longest expression, s."""
-LEARNED = 50.0
+LEARNED = 100.0
 """Squared turn times duration at which this head's own way of turning is half learned, degrees squared x s."""
-SYLLABLES, SYLLABLE, AROUND, LIPS_ALONE, HELD = 3, 0.15, 1.5, 0.75, 0.75
-"""Speech: so many peaks of the lips, of that share of the apex, within that time of it (s), when that share of the
-motion is theirs and their mean over 0.5 s is less than that share of the apex."""
+TURNED = 0.0004
+"""Size that each degree of turn may seem to have."""
+SYLLABLE, AROUND, NEXT, LIPS_ALONE, HELD = 0.15, 1.5, 0.6, 0.5, 0.75
+"""Speech: peaks of the lips of at least that share of the apex, three within AROUND s of it or two within NEXT s, when
+LIPS_ALONE of the motion is theirs and their mean over 0.5 s is less than HELD of the apex."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Finder:
         residual = self.turns(residual, turn, step, self.threshold)
         moment = Moment(frame, time, points.astype(np.float32), residual, turn)
         near = [m.residual for m in self.moments if time - m.time <= 0.07]
-        moment.size = _size(np.mean([*near, residual], axis=0))
+        moment.size = max(_size(np.mean([*near, residual], axis=0)) - TURNED * float(np.linalg.norm(turn)), 0.0)
         self.moments.append(moment)
         limit = self.threshold
         if moment.size > limit:
@@ -180,11 +182,12 @@ class Finder:
         lips = np.stack([m.residual[LIPS] for m in around])
         size = np.sqrt((lips**2).sum(axis=2).mean(axis=1))
         apex = size[[m.frame == event.apex for m in around]].max()
-        least = max(SYLLABLE * apex, self.threshold / 2)
-        peaks = len(find_peaks(size, height=least, prominence=least)[0])
+        times = np.array([m.time for m in around])[find_peaks(size, prominence=SYLLABLE * apex)[0]]
+        beside = int((abs(times - event.apex_time) <= NEXT).sum())
         held = lips[[abs(m.time - event.apex_time) <= 0.25 for m in around]].mean(axis=0)
         slow = np.sqrt((held**2).sum(axis=1).mean()) / apex
-        return None if peaks >= SYLLABLES and slow < HELD else peaks / (2 * AROUND)
+        spoken = (len(times) >= 3 or beside >= 2) and slow < HELD
+        return None if spoken else len(times) / (2 * AROUND)
 
 
 class Turns:
