@@ -46,7 +46,7 @@ lint: $(READY) ## Check style and types
 clean: ## Remove everything that can be made again (environment, data, results, caches)
 	rm -rf $(VENV) .prefect .cache .dvc/cache .dvc/tmp data/raw/simulated data/interim data/features results/predictions \
 	    results/models results/history results/figures results/plots results/times results/report.html \
-	    results/statistics.json results/clips results/transfer dvc_plots build \
+	    results/statistics.json results/clips results/transfer results/beyond dvc_plots build \
 	    .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -250,7 +250,8 @@ def test_every_data_set_is_known_everywhere(tmp_path: Path) -> None:
     for name, known in DATASETS.items():
         write_params(tmp_path, dataset={"name": name, "root": "ck"})
         assert params.read(Dataset, tmp_path / "params.yaml").name == name
-        assert all(callable(getattr(known.reader, part)) for part in ("sequences", "emotion", "frames"))
+        parts = ("sequences", "emotion", "measured" if known.tracks else "frames")
+        assert all(callable(getattr(known.reader, part)) for part in parts)
         assert list(known.emotions) == list(schema.EMOTIONS)[: len(known.emotions)]
         assert not known.classes or list(known.classes) == list(known.emotions.values())
 

@@ -3,11 +3,20 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pytest
 import yaml
 
+from lmf_fer.transfer import classes, table
+from stages.evaluate.statistics import wilson
+from stages.ingest.megc import CLASSES
+from stages.report import benchmarks
 from stages.tables import parquet, schema
+from stages.tables.errors import UserError
+from stages.tables.methods import DTAGN, JOINT, LMF_FER
 from tests.checkout import Checkout
+from tests.test_tracks import rows as tracks
 
 
 def test_one_data_set_trains_and_the_other_is_tested(finished: Path, simulated: Path, tmp_path: Path) -> None:
@@ -17,7 +26,7 @@ def test_one_data_set_trains_and_the_other_is_tested(finished: Path, simulated: 
     before = checkout.results()
     checkout.run("lmf_fer", "transfer", str(other))
     made = checkout.folder / "results/transfer"
-    cells = pd.read_csv(made / "results/table.csv").set_index(["method", "set"])
+    cells = pd.read_csv(checkout.folder / "results/beyond/ckplus.csv").set_index(["method", "set"])
     assert set(cells["total"]) == {6}, "three people of two sequences"
     assert {"DTAGN", "LMF-FER", "Joint framework", "Linear SVM"} <= set(cells.index.get_level_values(0))
     rows = parquet.read(made / "data/features/lmf.parquet", schema.LMF)
@@ -31,5 +40,57 @@ def test_without_a_run_or_a_tree_it_says_so(finished: Path, tmp_path: Path) -> N
     checkout = Checkout.copy(finished, tmp_path / "checkout")
     assert "no such folder" in checkout.fails("lmf_fer", "transfer", "nowhere")
     shutil.rmtree(checkout.folder / "data/features")
-    assert "run make reproduce first" in checkout.fails("lmf_fer", "transfer", "nowhere")
+    assert "run make reproduce first" in checkout.fails("lmf_fer", "transfer", "nowhere", "--networks", "run")
+    assert "there is no data set 'ck'" in checkout.fails("lmf_fer", "transfer", "nowhere", "--dataset", "ck")
     assert yaml.safe_load((checkout.folder / "params.yaml").read_text())["dataset"]["name"] == "simulated"
+
+
+def test_tracks_are_tested_by_the_shipped_network_and_by_what_it_becomes_there(tmp_path: Path) -> None:
+    """A subject's own labels change nothing of what is answered for it."""
+    checkout, answers = Checkout(tmp_path / "checkout"), []
+    rows = tracks([f"P{number}" for number in range(3)])
+    for emotion in (1, 7):
+        rows.loc[rows["sequence"] == "P0", "emotion"] = emotion
+        rows.to_parquet(tmp_path / "t.parquet")
+        printed = checkout.run("lmf_fer", "transfer", str(tmp_path / "t.parquet"), "--fine-tune")
+        assert "DTAGN and the joint framework need pictures and are left out" in printed
+        assert "Not in the data set: contempt" in printed or emotion == 1
+        cells = pd.read_csv(checkout.folder / "results/beyond/tracks.csv").set_index(["method", "set"])
+        assert set(cells["total"]) == {3}
+        answers.append(cells)
+    assert {name for name, _ in answers[0].index} == {
+        "LMF-FER, shipped", "LMF-FER, shipped and fine-tuned", "Linear SVM, learnt there"}  # fmt: skip
+    notes, (grid,) = benchmarks.parse((checkout.folder / "results/beyond/tracks.md").read_text())
+    assert notes[0] == "3 sequences of 3 subjects; set aside: none."
+    assert len(grid.rows) == 6
+
+
+def test_emotions_are_merged_where_one_data_set_has_three_classes() -> None:
+    common = classes.common(dict(schema.EMOTIONS), dict(CLASSES))
+    assert (common.merged, common.labels) == (True, CLASSES)
+    assert common.learnt == {1: 1, 2: 1, 3: 1, 4: 1, 5: 2, 6: 1, 7: 3}
+    assert common.tested == {1: 1, 2: 2, 3: 3}
+    chances = np.array([[0.1, 0.1, 0.1, 0.1, 0.25, 0.1, 0.25]])
+    np.testing.assert_allclose(common.probability(chances), [[0.5, 0.25, 0.25]], rtol=1e-6)
+    words = classes.sentence(common, dict(schema.EMOTIONS), dict(CLASSES))
+    assert "negative (anger, contempt, disgust, fear, sadness); positive (happy); surprise." in words
+    assert not classes.common(dict(schema.EMOTIONS), dict(schema.EMOTIONS)).merged
+    assert classes.common(dict(CLASSES), dict(schema.EMOTIONS)).tested[4] == 1
+    with pytest.raises(UserError, match="the emotion 'bored' is none of"):
+        classes.common({1: "bored"}, dict(CLASSES))
+
+
+def test_the_table_counts_and_the_gate_joins() -> None:
+    same = classes.common(dict(schema.EMOTIONS), dict(schema.EMOTIONS))
+    rows = [
+        {"sequence": name, "set": kind, "emotion": 1, "method": method, "learnt": "x", "predicted": code}
+        for name in ("a", "b")
+        for kind in ("general", "micro")
+        for method, code in ((DTAGN, 1 if kind == "general" else 2), (LMF_FER, 2 if kind == "general" else 1))
+    ]
+    sizes = pd.DataFrame({"fold": 0, "general": [1.0, 1.0], "micro": [0.1, 0.1]}, pd.Index(["a", "b"], name="sequence"))
+    result = table.tidy(pd.DataFrame(rows), same, sizes, 0.5).set_index(["method", "set"])
+    assert result["correct"].to_dict() == {
+        (DTAGN, "general"): 2, (DTAGN, "micro"): 0, (LMF_FER, "general"): 0, (LMF_FER, "micro"): 2,
+        (JOINT, "general"): 2, (JOINT, "micro"): 2}  # fmt: skip
+    assert tuple(result.loc[(JOINT, "micro"), ["wilson_low", "wilson_high"]]) == wilson(2, 2)

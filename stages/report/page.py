@@ -56,6 +56,7 @@ def render(run: Run, pictures: Mapping[str, Picture]) -> str:
         "values": run.params,
         "params": settings(run.params),
         "benchmarks": run.benchmarks,
+        "beyond": run.beyond,
         "pictures": pictures,
         "times_page": TIMES_PAGE,
     }

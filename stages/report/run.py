@@ -25,6 +25,8 @@ from stages.tables.stage import time_file
 
 INTERIM, FEATURES, RESULTS = Path("data/interim"), Path("data/features"), Path("results")
 BENCHMARKS = Path("benchmarks")
+BEYOND = RESULTS / "beyond"
+"""Tables of lmf-fer transfer: for people, so no stage depends on them and DVC does not track them."""
 MEASURED = ("landmarks", "interpolation")
 """Benchmarks that the page shows: measured on simulated people before this run, and committed with the code."""
 LOSSES = {"step": "int64", "loss": "float64"}
@@ -37,7 +39,7 @@ class Run:
     ``table``, ``statistics`` and ``curves`` are evaluate's files; ``losses`` has network, epoch and loss of all folds;
     ``landmarks`` holds set, status and jitter of every frame; ``typical`` is an example of each emotion, ``spread``
     are examples of a small, a median and a large expression. ``stages`` is DVC's graph, ``times`` are by its addresses;
-    ``benchmarks`` and ``benchmark_figures`` are those that are there, and none where the data are not simulated.
+    ``beyond`` are the tables of other data sets, by their names; ``benchmarks`` and ``benchmark_figures`` are those that are there, and none where the data are not simulated.
     """
 
     params: dict[str, dict[str, Any]]
@@ -53,6 +55,7 @@ class Run:
     times: dict[str, Time]
     benchmarks: dict[str, Benchmark]
     benchmark_figures: dict[str, bytes]
+    beyond: dict[str, Benchmark]
 
 
 def read() -> Run:
@@ -86,6 +89,7 @@ def read() -> Run:
         benchmarks={
             name: benchmarks.parse(file.read_text(encoding="utf-8")) for name, file in texts.items() if file.is_file()
         },
+        beyond={file.stem: benchmarks.parse(file.read_text(encoding="utf-8")) for file in sorted(BEYOND.glob("*.md"))},
         benchmark_figures={name: file.read_bytes() for name, file in figures.items() if file.is_file()},
     )
 

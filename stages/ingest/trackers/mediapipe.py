@@ -38,5 +38,5 @@ def points(rows: pd.DataFrame, file: Path) -> np.ndarray:
     """(frames, 68, 2), px. Where MediaPipe had no face, its line is empty; raises Unusable then."""
     size = np.stack([table.number(rows, column) for column in ("width", "height")], axis=1)[:, None]
     values = table.coordinates(rows, MESH)[:, list(IBUG)] * np.where(size > 0, size, np.nan)
-    table.lost(file, table.number(rows, "frame")[np.isnan(values).all(axis=(1, 2))])
+    table.lost(file, table.number(rows, "frame")[np.isnan(values).any(axis=2).all(axis=1)])
     return values
