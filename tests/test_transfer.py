@@ -8,14 +8,17 @@ import pandas as pd
 import pytest
 import yaml
 
-from lmf_fer.transfer import classes, table
+from lmf_fer.transfer import classes, learning, table
 from stages.evaluate.statistics import wilson
+from stages.featurize.sequence import motion
 from stages.ingest.megc import CLASSES
 from stages.report import benchmarks
 from stages.tables import parquet, schema
 from stages.tables.errors import UserError
 from stages.tables.methods import DTAGN, JOINT, LMF_FER
 from tests.checkout import Checkout
+from tests.conftest import ROOT, write_params
+from tests.test_tracks import moving
 from tests.test_tracks import rows as tracks
 
 
@@ -46,7 +49,6 @@ def test_without_a_run_or_a_tree_it_says_so(finished: Path, tmp_path: Path) -> N
 
 
 def test_tracks_are_tested_by_the_shipped_network_and_by_what_it_becomes_there(tmp_path: Path) -> None:
-    """A subject's own labels change nothing of what is answered for it."""
     checkout, answers = Checkout(tmp_path / "checkout"), []
     rows = tracks([f"P{number}" for number in range(3)])
     for emotion in (1, 7):
@@ -63,6 +65,31 @@ def test_tracks_are_tested_by_the_shipped_network_and_by_what_it_becomes_there(t
     notes, (grid,) = benchmarks.parse((checkout.folder / "results/beyond/tracks.md").read_text())
     assert notes[0] == "3 sequences of 3 subjects; set aside: none."
     assert len(grid.rows) == 6
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_subject_s_own_labels_change_nothing_of_its_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, merged: bool
+) -> None:
+    write_params(tmp_path)
+    shutil.copytree(ROOT / "networks", tmp_path / "networks")
+    monkeypatch.chdir(tmp_path)
+    groups = {1: [1, 2, 3, 4, 6], 2: [5], 3: [7]} if merged else {code: [code] for code in schema.EMOTIONS}
+    rows = pd.DataFrame([
+        {"sequence": f"{person}", "subject": f"{person}", "fold": 0, "set": kind, "emotion": person % len(groups) + 1}
+        | motion(moving(person), 0.001, 9)
+        for person in range(5)
+        for kind in ("general", "micro")
+    ])  # fmt: skip
+    answers = {}
+    for label in (1, 2):
+        rows.loc[rows["subject"] == "0", "emotion"] = label
+        found = pd.concat(learning.fine_tuned(rows, groups))
+        assert len(found) == 2 * len(rows), "by the network and the line"
+        answers[label] = {person: np.stack(list(group["probability"])) for person, group in found.groupby("subject")}
+        np.testing.assert_allclose(np.concatenate(list(answers[label].values())).sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(answers[1]["0"], answers[2]["0"])
+    assert (answers[1]["1"] != answers[2]["1"]).any(), "others have learnt from it"
 
 
 def test_emotions_are_merged_where_one_data_set_has_three_classes() -> None:

@@ -58,7 +58,7 @@ def answers(predictions: pd.DataFrame, sfem: pd.DataFrame) -> dict[str, pd.DataF
     for method in (DTAGN, LMF_FER):
         if method not in tables:
             raise UserError(f"results/predictions: holds no predictions of {method}; run dvc repro"
-                            " (tracks have no pictures, so DTAGN has no say: lmf-fer transfer makes their table)")  # fmt: skip
+                            " (tracks have no pictures for DTAGN: lmf-fer transfer makes their table)")  # fmt: skip
     complete = sfem.index.intersection(tables[DTAGN].index).intersection(tables[LMF_FER].index)
     if complete.empty:
         raise UserError(

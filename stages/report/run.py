@@ -36,10 +36,11 @@ LOSSES = {"step": "int64", "loss": "float64"}
 class Run:
     """What the stages before have written.
 
-    ``table``, ``statistics`` and ``curves`` are evaluate's files; ``losses`` has network, epoch and loss of all folds;
-    ``landmarks`` holds set, status and jitter of every frame; ``typical`` is an example of each emotion, ``spread``
-    are examples of a small, a median and a large expression. ``stages`` is DVC's graph, ``times`` are by its addresses;
-    ``beyond`` are the tables of other data sets, by their names; ``benchmarks`` and ``benchmark_figures`` are those that are there, and none where the data are not simulated.
+    ``table``, ``statistics`` and ``curves`` are evaluate's files; ``losses`` has network, epoch and loss of all
+    folds; ``landmarks`` holds set, status and jitter of every frame; ``typical`` is an example of each emotion,
+    ``spread`` are examples of a small, a median and a large expression. ``stages`` is DVC's graph, ``times`` are by
+    its addresses; ``beyond`` are the tables of other data sets, by their names; ``benchmarks`` and
+    ``benchmark_figures`` are those that are there, and none where the data are not simulated.
     """
 
     params: dict[str, dict[str, Any]]
