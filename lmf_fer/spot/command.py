@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,7 +140,9 @@ def _one(film: Film, folder: Path, predictor: Predictor) -> None:
 
     with _ends_with_ctrl_c(film), parquet.Writer(folder / "frames.parquet", tables.FRAMES) as frames:
         try:
-            for frame in progress(film, printable(film.path.name), total=film.length):
+            stream = iter(film)
+            start = list(islice(stream, 1))  # now the film knows its length
+            for frame in progress(chain(start, stream), printable(film.path.name), total=film.length):
                 events = spotter(frame.time, frame.grey)
                 for person, (moment, status) in spotter.moments.items():
                     waiting.append({

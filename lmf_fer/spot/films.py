@@ -18,7 +18,8 @@ from stages.ingest.sequence import printable
 from stages.tables.errors import Unusable
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong is said here, in a sentence
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file,pipe"  # a playlist must fetch nothing
 
 VIDEO = (*VIDEOS, ".flv", ".mts", ".m2ts", ".ts")
 ANIMATED = (".gif", ".webp", ".tif", ".tiff", ".apng")
@@ -30,6 +31,8 @@ TOLERATED = 0.01
 TOLD = 5
 """Damaged frames of a folder that are named; the others are counted."""
 PIPE = "-"
+PICTURES = ("GIF", "WEBP", "TIFF", "PNG")
+"""Kinds of file that Pillow reads, whatever their ending is."""
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 """What Pillow raises for a damaged file."""
 
@@ -89,6 +92,7 @@ class Film:
     """
 
     live = False
+    unread = "not a video that can be read; convert it, for example to .mp4"
 
     def __init__(self, path: Path, rate: float = 30.0) -> None:
         self.path, self.rate, self.name = path, rate, printable(str(path))
@@ -124,17 +128,16 @@ class Film:
         if path.stat().st_size == 0:
             raise Unusable("no film", f"{self.name}: has 0 bytes; copy it again")
         try:
-            with Image.open(path) as image:
-                kind = image.format
+            with Image.open(path, formats=PICTURES):
+                return self._animated()
         except BROKEN:
-            kind = None
-        return self._animated() if kind else self._video(str(path))  # by content: endings are wrong now and then
+            return self._video(str(path))
 
     def _video(self, source: str | int) -> Grey:
         video = cv2.VideoCapture(source)  # turns rotated recordings upright, as their metadata say
         try:
             if not video.isOpened():
-                raise Unusable("no film", f"{self.name}: not a video that can be read; convert it, for example to .mp4")
+                raise Unusable("no film", f"{self.name}: {self.unread}")
             rate, count = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
             self.rate = rate if 1 <= rate <= 1000 else self.rate
             self.length = int(count) if 0 < count < 1e9 and not self.live else None
@@ -189,6 +192,7 @@ class Live(Film):
     """A camera by its number, or PIPE: a video on standard input, of a kind that is read without going back."""
 
     live = True
+    unread = "cannot be read; is it there, and does nothing else use it?"
 
     def __init__(self, source: int | str, rate: float = 30.0) -> None:
         name = "pipe" if source == PIPE else f"camera {source}"
@@ -196,11 +200,7 @@ class Live(Film):
         self.source = source
 
     def _frames(self) -> Grey:
-        if self.source == PIPE:
-            return self._video("pipe:0")
-        if not cv2.VideoCapture(int(self.source)).isOpened():
-            raise Unusable("no film", f"{self.name}: cannot be opened; is it plugged in, and does nothing else use it?")
-        return self._video(int(self.source))
+        return self._video("pipe:0" if self.source == PIPE else self.source)
 
 
 def _grey(frame: np.ndarray) -> np.ndarray:
