@@ -1,15 +1,20 @@
 """How well expressions are found in films: the films whose truth is known, and the challenge's metrics."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
+import openpyxl
 import pytest
 
-from benchmarks import films, spotting
+from benchmarks import films, long_videos, spotting
 from benchmarks.films import Truth
 from benchmarks.spotting import Count, Found
 from stages.simulate.actors import errors, people
 from stages.simulate.assets import load
 from stages.simulate.params import Variety
 from stages.tables import params
+from stages.tables.errors import UserError
 
 NOTHING = np.zeros((3, 68, 2))
 
@@ -66,3 +71,85 @@ def test_the_baseline_takes_what_is_above_its_threshold() -> None:
     size = np.array([0, 0, 2, 3, 2, 0, 2, 0, 2, 2, 5, 2.0])
     events = spotting.by_sfem(np.zeros((12, 68, 2)), size, 10, 1)
     assert [(e.onset, e.apex, e.offset, e.kind) for e in events] == [(3, 4, 5, "micro"), (9, 11, 12, "micro")]
+
+
+def test_flow_in_one_direction_is_a_peak() -> None:
+    generator = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(generator.integers(0, 255, (200, 200), np.uint8), (0, 0), 2)
+    points = np.stack([generator.uniform(40, 160, 68), generator.uniform(40, 160, 68)], axis=1)
+    points[27:36] = 60
+    for place in (slice(17, 27), slice(48, 60)):
+        points[place] = 120
+    moved = picture.copy()
+    moved[95:150, 95:150] = picture[93:148, 95:150]
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    assert spotting.main_direction(dis, picture, picture, points) < 0.1
+    assert spotting.main_direction(dis, picture, moved, points) > 1
+    flow = np.r_[np.zeros(20), np.hanning(10), np.zeros(20)]
+    seen = spotting.Seen(25, [], [], np.zeros((50, 68, 2)), flow)
+    (event,) = spotting.by_flow(seen, 0.2)
+    assert 20 < event.onset < event.apex < event.offset < 32
+    assert spotting.by_flow(seen, 2.0) == []
+
+
+def tree(root: Path, sheet: str, folders: list[str], *sheets: list[tuple[object, ...]]) -> Path:
+    """A made-up data set: a spreadsheet, and folders of six grey frames each, their names ending in the number."""
+    book = openpyxl.Workbook()
+    for number, lines in enumerate(sheets):
+        page = book.active if number == 0 else book.create_sheet()
+        for line in lines:
+            page.append(line)
+    root.mkdir()
+    book.save(root / sheet)
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+        for frame in range(1, 7):
+            cv2.imwrite(str(root / folder / f"img{frame:03d}.jpg"), np.full((120, 160), 90, np.uint8))
+    return root
+
+
+CASME = "CAS(ME)^2code_final(Updated).xlsx"
+
+
+def test_casme2_long_videos_are_read_with_and_without_its_rules_of_naming(tmp_path: Path) -> None:
+    folders = [
+        "rawpic/s15/15_0101disgustingteeth",
+        "rawpic/s15/15_0401girlcrashing",
+        "rawpic/s16/16_0101disgustingteeth",
+    ]
+    lines = [(15, "disgustingteeth_1", 2, 3, 5, "4", "macro-expression", "negative"),
+             (15, "disgustingteeth_2", 4, 5, 0, "12", "micro-expression", "others")]  # fmt: skip
+    videos = long_videos.read(tree(tmp_path / "plain", CASME, folders, lines))
+    assert [len(video.events) for video in videos] == [2, 0, 0]
+    assert videos[0].events == [Truth(2, 3, 5, "macro", 1), Truth(4, 5, 5, "micro", 0)]
+    lines = [(2, "anger1_1", 2, 3, 5, "4", "macro-expression", "happiness")]
+    rules = [("", 15, 1), ("", 16, 2)], [("0101", "anger1"), ("0401", "anger2")]
+    videos = long_videos.read(tree(tmp_path / "rules", CASME, folders, lines, *rules))
+    assert [video.events for video in videos] == [[], [], [Truth(2, 3, 5, "macro", 2)]]
+    with pytest.raises(UserError, match="line 1: 0 folders of subject 2 hold 'anger1'"):
+        long_videos.read(tree(tmp_path / "strange", CASME, folders, lines))
+
+
+def test_samm_long_videos_are_read_and_what_is_strange_is_named(tmp_path: Path) -> None:
+    sheet, folders = "SAMM_LongVideos_V3_Release.xlsx", ["SAMM_longvideos/006_1", "SAMM_longvideos/006_2"]
+    heads = ("Subject", "Filename", "Onset", "Apex", "Offset", "Duration", "Type", "Action Units")
+    lines = [("About the data set",), heads, (6, "006_1_1", 1, 2, 3, 3, "Micro - 1/2", "4"),
+             (6, "006_1_2", 4, -1, 6, 3, "Macro", "12")]  # fmt: skip
+    videos = long_videos.read(tree(tmp_path / "samm", sheet, folders, lines))
+    assert [video.rate for video in videos] == [200, 200]
+    assert videos[0].events == [Truth(1, 2, 3, "micro", 0), Truth(4, 4, 6, "macro", 0)]
+    for strange, reason in (((6, "006_9_1", 1, 2, 3, 3, "Macro", ""), "no folder SAMM_longvideos/006_9"),
+                            ((6, "006_1_1", "a", 2, 3, 3, "Macro", ""), "not numbers of frames"),
+                            ((6, "006_1_1", 5, 5, 3, 3, "Macro", ""), "no expression")):  # fmt: skip
+        with pytest.raises(UserError, match=reason):
+            long_videos.read(tree(tmp_path / reason[:5], sheet, folders, [heads, strange]))
+    with pytest.raises(UserError, match="neither"):
+        long_videos.read(tmp_path)
+
+
+def test_a_data_set_is_measured_with_the_same_metrics(tmp_path: Path) -> None:
+    lines = [(15, "disgustingteeth_1", 2, 3, 5, "4", "macro-expression", "negative")]
+    root = tree(tmp_path / "data", CASME, ["rawpic/s15/15_0101disgustingteeth"], lines)
+    table = spotting.of_videos(root, lambda points: 1)
+    assert "LMF-FER spot" in table
+    assert "macro recall" in table
