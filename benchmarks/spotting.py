@@ -9,8 +9,8 @@ people, the development films: the constants in lmf_fer/spot/events.py by hand, 
 Metrics are the grand challenge's (MEGC): an expression is found when the interval from onset to offset overlaps the
 true one at IoU 0.5 and is of the same kind; precision, recall and F1 are of all films together. STRS is F1 of spotting
 times the mean over emotions of F1 of recognition, of the expressions that were found. False alarms are counted on films
-with blinks, speech-like motion and turns of the head only. Writes spotting.md beside this file. Emotions of CAS(ME)^2
-are the challenge's three classes, and SAMM has none.
+with blinks, speech-like motion and turns of the head only. Tracks' table is written to spotting.md beside this file, the
+others are printed. Emotions of CAS(ME)^2 are the challenge's three classes, and SAMM has none.
 
 Baselines: SFEM against the film's median landmarks, above a fixed threshold; and, where there are pictures, optical
 flow over 0.3 s about the brows and the mouth, less that of the nose, its main direction (MDMO: Liu et al., IEEE Trans.
@@ -290,8 +290,8 @@ def rendered(numbers: range) -> Iterator[Seen]:
         yield watch(frames, told.rate, told.events)
 
 
-def of_rendered(name: Callable[[np.ndarray], int]) -> tuple[str, str]:
-    """Title and text: the methods on rendered films."""
+def of_rendered(name: Callable[[np.ndarray], int]) -> str:
+    """The table of the methods on rendered films."""
     development, reported = (list(rendered(numbers)) for numbers in RENDERED)
 
     def sfem_of(seen: Seen, threshold: float) -> list[Found]:
@@ -347,7 +347,7 @@ def main() -> None:
         print(of_videos(arguments.videos, name))
         return
     if arguments.rendered:
-        common.save("spotting_rendered", *of_rendered(name))
+        print(of_rendered(name))
         return
     development, reported = tracks(DEVELOPMENT, variety), tracks(REPORTED, variety)
     methods = {"LMF-FER spot": by_finder, "SFEM, fixed threshold": sfem_spotter(development)}
