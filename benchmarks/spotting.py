@@ -9,8 +9,8 @@ people, the development films: the constants in lmf_fer/spot/events.py by hand, 
 Metrics are the grand challenge's (MEGC): an expression is found when the interval from onset to offset overlaps the
 true one at IoU 0.5 and is of the same kind; precision, recall and F1 are of all films together. STRS is F1 of spotting
 times the mean over emotions of F1 of recognition, of the expressions that were found. False alarms are counted on films
-with blinks, speech-like motion and turns of the head only. Tracks' table is written to spotting.md beside this file, the
-others are printed. Emotions of CAS(ME)^2 are the challenge's three classes, and SAMM has none.
+with blinks, speech-like motion and turns of the head only. The table of tracks is written to spotting.md beside this
+file, the others are printed. Emotions of CAS(ME)^2 are the challenge's three classes, and SAMM has none.
 
 Baselines: SFEM against the film's median landmarks, above a fixed threshold; and, where there are pictures, optical
 flow over 0.3 s about the brows and the mouth, less that of the nose, its main direction (MDMO: Liu et al., IEEE Trans.
