@@ -37,7 +37,9 @@ def replaced(root: Path) -> Iterator[Path]:
     temporary.mkdir(parents=True)
     try:
         yield temporary
-        (temporary / NOTE).write_text("Simulated faces in the layout of CK+: no real person, no recording.\n")
+        (temporary / NOTE).write_text(
+            "Simulated faces in the layout of CK+: no real person, no recording.\n", encoding="utf-8"
+        )
         shutil.rmtree(root, ignore_errors=True)
         temporary.rename(root)
     finally:

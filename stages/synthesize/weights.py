@@ -37,12 +37,15 @@ def load(path: Path | str) -> SepConv:
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f"{path}: no such file; synthesize.weights in params.yaml must name the SepConv trained here (dvc repro"
-            " makes it) or a file that its authors published, which you have to obtain yourself"
+            f"{path}: no such file; synthesize.weights in params.yaml must name the SepConv trained here (by dvc repro)"
+            " or a file that its authors published, which you have to obtain yourself"
         )
     config, weights = _safetensors(path) if path.suffix == ".safetensors" else (PUBLISHED, _pickled(path))
     if not weights:
-        raise UserError(f"{path}: holds no weights, as long as another interpolator is chosen; run dvc repro {path}")
+        raise UserError(
+            f"{path}: holds no weights, as long as another interpolator is chosen; set synthesize.interpolator in"
+            " params.yaml to sepconv and run dvc repro data/dvc.yaml:interpolator"
+        )
     weights = {f"module{name[3:]}" if name.startswith("net") else name: value for name, value in weights.items()}
     try:
         with torch.device("meta"):  # the sizes alone: a header may lie about them

@@ -93,7 +93,7 @@ def write(path: Path | str, table: Table, rows: pd.DataFrame | Sequence[dict[str
 def _open(path: Path | str, table: Table) -> pq.ParquetFile:
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such table; run the stage that writes it: dvc repro {path}")
+        raise UserError(f"{path}: no such table; run the stages that write it: dvc repro")
     state = path.stat()
     return _opened(path.absolute(), path, table, state.st_mtime_ns, state.st_size, state.st_ino)
 

@@ -56,8 +56,13 @@ def load(path: Path) -> Weights:
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, UserError):
         raise UserError(f"{path}: was trained by another version than this; run dvc repro") from None
     if not all(value.isfinite().all() for value in tensors.values()):
-        raise UserError(f"{path}: holds what is no finite number; run dvc checkout --force")
+        raise UserError(f"{path}: holds what is no finite number; run {_restoring(path)}")
     return Weights(model, network.eval().requires_grad_(requires_grad=False), about)
+
+
+def _restoring(path: Path) -> str:
+    """The command that restores the file: the shipped network is in git, all others are in DVC's cache."""
+    return f"git checkout {path}" if path.parent.name == "networks" else "dvc checkout --force"
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -68,4 +73,4 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             about = json.loads((content.metadata() or {}).get("about", "{}"))
             return about, {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable file of weights ({error}); run dvc checkout --force") from None
+        raise UserError(f"{path}: not a readable file of weights ({error}); run {_restoring(path)}") from None
