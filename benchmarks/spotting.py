@@ -203,7 +203,7 @@ def sfem_spotter(development: list[Track]) -> Callable[[np.ndarray, float], list
 
 @dataclass(frozen=True)
 class Seen:
-    """A film that was watched: what spot finds, the landmarks (frames, 68, 2), and the size of flow (frames,)."""
+    """A film, read: what spot finds, the landmarks (frames, 68, 2), and the size of flow (frames,)."""
 
     rate: float
     events: list[films.Truth]
@@ -282,7 +282,7 @@ def best(choices: np.ndarray, seen: Sequence[Seen], spot: Callable[[Seen, float]
 
 
 def rendered(numbers: range) -> Iterator[Seen]:
-    """Two rendered films of each person, one with expressions and one without, watched."""
+    """Two rendered films of each person, one with expressions and one without, both read."""
     settings = params.read(Simulate)
     for number, part in stage.progress([(n, part) for n in numbers for part in (0, 1)], "films"):
         told = films.script(2 * number + part, RENDERED_SECONDS, part == 0, settings.variety)

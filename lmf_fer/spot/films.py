@@ -17,7 +17,7 @@ from lmf_fer.predict.clips import VIDEOS, in_time
 from stages.ingest.sequence import printable
 from stages.tables.errors import Unusable
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong is said here, in a sentence
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong gets a sentence here
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file,pipe"  # a playlist must fetch nothing
 
