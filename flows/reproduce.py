@@ -54,9 +54,12 @@ def is_contention(task: Task[..., Any], run: TaskRun, state: State) -> bool:
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}", retries=3, retry_delay_seconds=[2, 5, 15], retry_jitter_factor=0.5,
       retry_condition_fn=is_contention)  # fmt: skip
-def stage(name: str) -> State:
-    """Brings one DVC stage up to date. The task's final state says what DVC did: Ran, Restored or Unchanged."""
-    if graph.unchanged(name):
+def stage(name: str, known: bool = False) -> State:
+    """Brings one DVC stage up to date. The task's final state says what DVC did: Ran, Restored or Unchanged.
+
+    DVC is not asked where it is ``known`` to be up to date, with all that it depends on.
+    """
+    if known or graph.unchanged(name):
         return Completed(name="Unchanged", message=f"{name}: unchanged")
     logger, lines = get_run_logger(), []
     # Both flags are needed for stages side by side: wait for DVC's lock, and leave the stages before this one alone.
@@ -109,7 +112,7 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
             for line in parameters.apply([*changes.overrides(), *overrides]):
                 logger.info(line)
             workers = workers or max(1, (os.cpu_count() or 1) // params.line("train.threads", int))
-            stages = pipeline.graph()
+            stages, known = pipeline.graph(), graph.up_to_date()
         except UserError as error:
             return Failed(message=str(error))
         futures: dict[str, PrefectFuture[Any]] = {}
@@ -117,7 +120,7 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
             try:
                 for name in pipeline.order(stages):
                     before = [futures[it] for it in stages.predecessors(name)]
-                    futures[name] = runner.submit(stage, {"name": name}, wait_for=before)
+                    futures[name] = runner.submit(stage, {"name": name, "known": name in known}, wait_for=before)
                 wait(list(futures.values()))
             except BaseException:  # cancelled, or Ctrl-C
                 supervised.stop_all()

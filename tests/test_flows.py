@@ -199,7 +199,13 @@ def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def test_an_unchanged_pipeline_starts_no_stage(checkout: Checkout) -> None:
     output = checkout.run("lmf_fer", "reproduce")
-    assert "Completed('16 unchanged')" in output
+    assert "\n16 unchanged. " in output
+    assert "flow run" not in output, "Prefect is not even started"
+
+
+def test_the_flow_of_an_unchanged_pipeline_starts_no_stage_either(checkout: Checkout) -> None:
+    output = checkout.run("lmf_fer", "reproduce", "-S", "machine.workers=2")
+    assert "Completed('16 unchanged" in output
     assert output.count("Unchanged(") == 16
 
 
