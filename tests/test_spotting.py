@@ -10,9 +10,11 @@ import pytest
 from benchmarks import films, long_videos, spotting
 from benchmarks.films import Truth
 from benchmarks.spotting import Count, Found
+from lmf_fer.predict.predictor import Predictor
 from stages.simulate.actors import errors, people
 from stages.simulate.assets import load
 from stages.simulate.params import Variety
+from stages.simulate.score import Score, draw, habits
 from stages.tables import params
 from stages.tables.errors import UserError
 
@@ -71,6 +73,21 @@ def test_the_baseline_takes_what_is_above_its_threshold() -> None:
     size = np.array([0, 0, 2, 3, 2, 0, 2, 0, 2, 2, 5, 2.0])
     events = spotting.by_sfem(np.zeros((12, 68, 2)), size, 10, 1)
     assert [(e.onset, e.apex, e.offset, e.kind) for e in events] == [(3, 4, 5, "micro"), (9, 11, 12, "micro")]
+
+
+@pytest.mark.parametrize("person", range(3))
+def test_a_smile_in_78_frames_is_one_event_and_happy(person: int) -> None:
+    variety, model = params.line("simulate.variety", Variety), people.reduced(load())
+    generator, happy = np.random.default_rng([9, person]), 5
+    time = np.arange(78) / 30
+    course = np.clip((time - 0.6) / 0.5, 0, 1) * np.clip((2.1 - time) / 0.6, 0, 1)
+    apex = draw(happy, 2, habits(variety, generator), variety, generator).apex
+    sway = np.sin(time)[:, None] * [2, 1, 1, 3, 2, 0.005]
+    told = films.Script(30, Score(apex, course[:, None, None] * apex, sway), np.ones(78), [])
+    (event,) = spotting.by_finder(films.track(model, errors.load(), person, told), told.rate)
+    assert 15 < event.onset < event.apex < event.offset < 70
+    probability = Predictor.load(networks="shipped").recognise(event.points)[0]
+    assert probability.argmax() + 1 == happy
 
 
 def test_flow_in_one_direction_is_a_peak() -> None:
