@@ -43,7 +43,7 @@ def written(file: Path, frames: list[np.ndarray], code: str = "mp4v", rate: floa
 
 def ramps(count: int = 20) -> list[np.ndarray]:
     """Frames of 160 x 120 that are told apart by their grey, bright above and dark below."""
-    frames = [np.full((120, 160), 100 + 5 * k, np.uint8) for k in range(count)]
+    frames = [np.full((120, 160), 100 + 3 * k, np.uint8) for k in range(count)]
     for frame in frames:
         frame[60:] //= 2
     return frames

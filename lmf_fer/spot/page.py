@@ -22,8 +22,10 @@ from stages.tables.points import POINTS
 
 COLOURS = ("#D55E00", "#CC79A7", "#009E73", "#56B4E9", "#E69F00", "#0072B2", "#F0E442")
 """Okabe and Ito's, by the emotion's code."""
-BINS, HIGH, MOST = 900, 90, 0.25
+BINS, HIGH, MOST = 900, 90, 0.08
 """Points of a curve, its height in px, and the size that is never drawn smaller, in outer eye distances."""
+AWAY = 0.3
+"""Time without a face after which its curve is broken, s."""
 
 
 def brief(row: dict[str, Any], predictor: Predictor) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def _line(course: np.ndarray, end: float, top: float) -> str:
     step, path, before = end / (BINS - 1), "", -np.inf
     for time, size in course:
         x, y = time / max(end, 1e-9) * BINS, HIGH * (1 - size / top)
-        path += f"{'L' if time - before < 2.5 * step else 'M'}{x:.0f} {y:.1f}"
+        path += f"{'L' if time - before < max(2.5 * step, AWAY) else 'M'}{x:.0f} {y:.1f}"
         before = time
     return path
 
