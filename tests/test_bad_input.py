@@ -20,6 +20,7 @@ from stages.tables.errors import Unusable, UserError
 from stages.tables.schema import EMOTIONS
 from tests.conftest import ROOT
 from tests.damage.case import ASIDE, SAME, Case, Count, attempt
+from tests.damage.filmed import FILMED, Filmed
 from tests.damage.frames import png as made_png
 from tests.damage.parameters import PARAMETERS, Parameters
 from tests.damage.sheets import SHEETS, Sheets
@@ -28,10 +29,18 @@ from tests.damage.trees import TREES, Trees, mountable
 from tests.damage.weights import WEIGHTS, Weights
 
 Reader = Callable[[Case, random.Random], str | None]
-KINDS = {"trees": TREES, "tables": TABLE_CASES, "sheets": SHEETS, "weights": WEIGHTS, "parameters": PARAMETERS}
+KINDS = {"trees": TREES, "tables": TABLE_CASES, "sheets": SHEETS, "weights": WEIGHTS, "parameters": PARAMETERS,
+         "filmed": FILMED}  # fmt: skip
 ALL = [pytest.param(kind, case, id=f"{kind}-{number}") for kind, cases in KINDS.items()
        for number, case in enumerate(cases)]  # fmt: skip
-SAMPLE = {"trees": (4, 1), "tables": (1, 3), "sheets": (1, 3), "weights": (1, 3), "parameters": (1, 3)}
+SAMPLE = {
+    "trees": (4, 1),
+    "tables": (1, 3),
+    "sheets": (1, 3),
+    "weights": (1, 3),
+    "parameters": (1, 3),
+    "filmed": (3, 2),
+}
 """Of each kind, every so many-th case, at most so many times."""
 
 
@@ -58,7 +67,7 @@ def readers(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
     """Makes what reads damaged input of a kind, once each."""
     made: dict[str, Reader] = {}
     kinds = {"trees": partial(Trees, base), "tables": Tables, "sheets": Sheets, "weights": Weights,
-             "parameters": Parameters}  # fmt: skip
+             "parameters": Parameters, "filmed": Filmed}  # fmt: skip
 
     def reader(kind: str) -> Reader:
         if kind not in made:
@@ -96,7 +105,7 @@ def test_bad_input_does_no_harm(readers: Callable[[str], Reader], kind: str, cas
 
 def test_no_case_is_lost() -> None:
     assert {kind: sum(case.times for case in cases) for kind, cases in KINDS.items()} == {
-        "trees": 175, "tables": 123, "sheets": 91, "weights": 94, "parameters": 131}  # fmt: skip
+        "trees": 175, "tables": 123, "sheets": 91, "weights": 94, "parameters": 131, "filmed": 495}  # fmt: skip
 
 
 def test_a_full_and_a_read_only_disk_are_a_sentence(base: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.ingest.sequence import visible
+from stages.ingest.sequence import hidden, visible
 from stages.tables.errors import UserError
 
 PICTURES = (".jpg", ".jpeg", ".bmp", ".png")
@@ -101,6 +101,13 @@ def _rank(copy: str, layout: Layout) -> tuple[int, bool]:
     return min(place, default=len(known)), "crop" in copy.lower()
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _folders(root: Path) -> Iterator[str]:
     """The paths of all folders below ``root``, relative to it, those above first. Raises UserError when too many."""
     level, count = [""], 0
@@ -113,8 +120,8 @@ def _folders(root: Path) -> Iterator[str]:
                     names = sorted(
                         entry.name
                         for entry in entries
-                        if entry.name[:1] != "."
-                        and entry.is_dir()
+                        if not hidden(entry.name)
+                        and _is_folder(entry)
                         and not (entry.is_symlink() and here.is_relative_to(Path(entry.path).resolve()))
                     )  # without links to a folder above, which have no end
             except OSError as error:

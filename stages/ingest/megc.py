@@ -31,6 +31,8 @@ NEGATIVE = ("negative", "anger", "contempt", "disgust", "fear", "repression", "s
 POSITIVE = ("positive", "happiness", "happy")
 WORDS = dict.fromkeys(NEGATIVE, "negative") | dict.fromkeys(POSITIVE, "positive") | {"surprise": "surprise"}
 CODES = {name: code for code, name in CLASSES.items()}
+LARGEST = 1_000_000
+"""A longer file is no list of clips, bytes."""
 LEAST = 2
 """Frames of the shortest clip: they make one map, which is a reading."""
 
@@ -158,7 +160,7 @@ def coded(
     rows: dict[Key, Line] = {}
     faults: dict[Key, str] = {}
     for line in lines:
-        if line.subject is None or not session(line) or Path(session(line)).name != session(line):
+        if line.subject is None or Path(session(line)).name != session(line) or session(line) in ("", ".."):
             raise UserError(
                 f"{sheet}, line {line.number}: names no subject and clip; take the data set's own spreadsheet"
             )
@@ -206,18 +208,20 @@ def listed(root: Path, name: str, clips: list[Clip], layout: Layout, tree: Path)
     no label; one that is only there has no frames. Raises UserError when it is not such a file, or names no clip.
     """
     file = root / LIST
-    if not file.is_file():
+    if not file.exists():
         return sorted(clips, key=lambda clip: clip.name)
     names = [*map(str, CLASSES.values())]
     labels: dict[Key, tuple[str, str]] = {}
     try:
+        if not file.is_file() or file.stat().st_size > LARGEST:
+            raise ValueError
         with file.open(encoding="utf-8-sig", newline="") as text:
-            for number, line in enumerate(line for line in csv.reader(text) if line):
-                if number == 0 and not re.fullmatch(r"\s*[0-9.]+\s*", line[3]):
-                    continue  # heads
-                if dataset_name(line[0]) == name:
-                    labels[key(line[1], line[2])] = line[2].strip(), names[range(3).index(float(line[3]))]  # type: ignore[arg-type]
-    except (OSError, ValueError, IndexError, csv.Error):
+            for dataset, subject, clip, code, *_ in (line for line in csv.reader(text) if line):
+                if dataset_name(dataset) == name:  # else heads, or another's
+                    own, label = key(subject, clip), names[range(3).index(float(code))]  # type: ignore[arg-type]
+                    if labels.setdefault(own, (clip.strip(), label))[1] != label:
+                        raise UserError(f"{file}: names {subject}/{clip} twice, of two classes; take MEGC's own")
+    except (OSError, ValueError, csv.Error):
         raise UserError(f"{file}: its lines are not data set, subject, clip, class 0 to 2; take MEGC's own") from None
     if not labels:
         raise UserError(f"{file}: names no clip of {name}; take MEGC's own, or remove it")

@@ -72,10 +72,15 @@ def folders(parent: Path) -> list[Path]:
     return sorted(entry for entry in visible(parent) if entry.is_dir())
 
 
+def hidden(name: str) -> bool:
+    """Whether file managers leave a file or folder of this name: .DS_Store, ._img46.jpg, __MACOSX."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def visible(folder: Path) -> Iterator[Path]:
-    """The folder's entries without the hidden files that file managers leave (.DS_Store, ._*)."""
+    """The folder's entries without those that file managers leave."""
     try:
-        return (entry for entry in list(folder.iterdir()) if not entry.name.startswith("."))
+        return (entry for entry in list(folder.iterdir()) if not hidden(entry.name))
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror}); give yourself the right to") from None
 

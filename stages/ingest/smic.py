@@ -34,8 +34,8 @@ def sequences(root: Path) -> list[megc.Clip]:
     if tree != root and tree.name.upper() in ("VIS", "NIR"):
         raise UserError(f"{root}: holds SMIC's part {tree.name}, but not HS; to read that, set dataset.root to {tree}")
     read = [
-        megc.Clip(f"s{number}", place.folder.name, place.folder, LABELS.get(place.label.lower(), place.label.lower()),
-                  entire=True, dataset="smic")
+        megc.Clip(f"s{number}", place.folder.name.lower(), place.folder, label, entire=True, dataset="smic")
         for (number, _), place in found.items()
-    ]  # fmt: skip
+        if (label := LABELS.get(place.label.lower(), place.label.lower()))
+    ]
     return megc.listed(root, "smic", read, LAYOUT, tree)

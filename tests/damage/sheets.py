@@ -80,7 +80,7 @@ class Sheets:
         from stages.ingest import casme2
 
         shutil.rmtree(self.scratch, ignore_errors=True)
-        (self.scratch / "CASME2_RAW_selected").mkdir(parents=True)
+        (self.scratch / "CASME2_RAW_selected/sub01/EP02_01f").mkdir(parents=True)
         self.file, self.read = self.scratch / "CASME2-coding-20140508.xlsx", casme2.sequences
         book = Workbook()
         book.active.append(["Subject", "Filename", "OnsetFrame", "ApexFrame", "Estimated Emotion"])
