@@ -49,18 +49,14 @@ def test_without_a_run_or_a_tree_it_says_so(finished: Path, tmp_path: Path) -> N
 
 
 def test_tracks_are_tested_by_the_shipped_network_and_by_what_it_becomes_there(tmp_path: Path) -> None:
-    checkout, answers = Checkout(tmp_path / "checkout"), []
-    rows = tracks([f"P{number}" for number in range(3)])
-    for emotion in (1, 7):
-        rows.loc[rows["sequence"] == "P0", "emotion"] = emotion
-        rows.to_parquet(tmp_path / "t.parquet")
-        printed = checkout.run("lmf_fer", "transfer", str(tmp_path / "t.parquet"), "--fine-tune")
-        assert "DTAGN and the joint framework need pictures and are left out" in printed
-        assert "Not in the data set: contempt" in printed or emotion == 1
-        cells = pd.read_csv(checkout.folder / "results/beyond/tracks.csv").set_index(["method", "set"])
-        assert set(cells["total"]) == {3}
-        answers.append(cells)
-    assert {name for name, _ in answers[0].index} == {
+    checkout = Checkout(tmp_path / "checkout")
+    tracks([f"P{number}" for number in range(3)]).to_parquet(tmp_path / "t.parquet")
+    printed = checkout.run("lmf_fer", "transfer", str(tmp_path / "t.parquet"), "--fine-tune")
+    assert "DTAGN and the joint framework need pictures and are left out" in printed
+    assert "Not in the data set: fear, happy, sadness, surprise; answered all the same by" in printed
+    cells = pd.read_csv(checkout.folder / "results/beyond/tracks.csv").set_index(["method", "set"])
+    assert set(cells["total"]) == {3}
+    assert {name for name, _ in cells.index} == {
         "LMF-FER, shipped", "LMF-FER, shipped and fine-tuned", "Linear SVM, learnt there"}  # fmt: skip
     notes, (grid,) = benchmarks.parse((checkout.folder / "results/beyond/tracks.md").read_text())
     assert notes[0] == "3 sequences of 3 subjects; set aside: none."
