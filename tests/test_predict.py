@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from lmf_fer.predict import Predictor, clips, command, predictor, tables
 from lmf_fer.predict.predictor import METHODS
+from lmf_fer.spot.command import spot
 from stages.ingest.datasets import classes
 from stages.tables import params, parquet
 from stages.tables.errors import Unusable, UserError
@@ -96,6 +97,21 @@ def test_a_folder_a_video_and_an_array_are_the_same_clip(
     assert large.sfem == pytest.approx(answer.sfem, rel=0.4), "the gate does not see how near the camera was"
     with pytest.raises(ValueError, match="uint8"):
         predictor(frames.astype(float))
+
+
+def test_the_run_s_networks_answer_for_the_expressions_of_a_film(
+    project: Path, simulated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    frames = grey(simulated)
+    there = np.linspace(0, len(frames) - 1, 15).round().astype(int)
+    order = [*[0] * 20, *there, *[len(frames) - 1] * 25, *there[::-1], *[0] * 40]
+    video(project / "film.avi", frames[order])
+    spot([Path("film.avi")], Path("out"), "run", 25.0)
+    events = pd.read_csv("out/events.csv")
+    assert list(events["networks"]) == ["run"]
+    for method in METHODS:
+        assert events.filter(regex=f"^{method} (?!says)").sum(axis=1).item() == pytest.approx(1, abs=1e-4)
 
 
 def test_bad_clips_get_a_sentence_and_the_others_go_on(project: Path, simulated: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -31,7 +30,11 @@ from stages.ingest.sequence import printable
 from stages.landmark.landmarker import Landmarks
 from stages.tables import files, params, parquet
 from stages.tables.errors import Unusable, UserError
+from stages.tables.schema import GENERAL
 from stages.tables.stage import progress
+
+if sys.platform != "win32":
+    import fcntl
 
 AT_ONCE = 256
 """Rows that are written together."""
@@ -109,7 +112,8 @@ def _own(folder: Path) -> Iterator[Path]:
     work.mkdir(parents=True, exist_ok=True)
     held = os.open(work, os.O_RDONLY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)  # another process that does the same film is waited for
+        if sys.platform != "win32":
+            fcntl.flock(held, fcntl.LOCK_EX)  # another process that does the same film is waited for
         for left in work.iterdir() if work.exists() else ():
             left.unlink()
         yield work
@@ -182,7 +186,7 @@ def _answer(event: Event, album: Album, predictor: Predictor) -> Answer:
     moved = motion(event.points, settings.featurize.eps, settings.frames)
     if predictor.source == RUN:
         faces = album.faces(event, settings.featurize.face_size)
-        dtagn = {"faces": faces.tobytes(), "points": moved["points"]}
+        dtagn = {"set": GENERAL, "faces": faces.tobytes(), "points": moved["points"]}
         width = album.of(event)[0].width
     return predictor.answer(Measured(moved, dtagn, Landmarks(event.points, [], np.zeros(0)), round(width)))
 
