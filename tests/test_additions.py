@@ -133,8 +133,8 @@ def test_a_data_set_is_its_reader_and_its_entry(checkout: Checkout) -> None:
     replace(
         checkout,
         "stages/ingest/datasets.py",
-        "mmew, samm, smic\n",
-        "mmew, samm, smic, toy\n",
+        "mmew, samm, smic, tracks\n",
+        "mmew, samm, smic, toy, tracks\n",
     )
     replace(
         checkout,
