@@ -73,6 +73,10 @@ INSTEAD = {
     "lmf-fer spot holiday.mp4 my-films/": ("lmf-fer spot --help", "test_spot runs it"),
     "lmf-fer loso casme2 /path/to/CASME2": ("lmf-fer loso --help", "test_micro_data_sets runs all but the flow"),
     "lmf-fer loso megc2019 /path/to/the/three": ("lmf-fer loso --help", "as above, and its stages"),
+    "lmf-fer transfer": ("lmf-fer transfer --help", "needs a data set"),
+    "lmf-fer transfer /path/to/SMIC --dataset smic": ("lmf-fer transfer --help", "test_transfer runs it"),
+    "lmf-fer transfer tracks.parquet --networks shipped --fine-tune": (
+        "lmf-fer transfer --help", "test_transfer runs it"),
     "lmf-fer transfer /path/to/CK+": ("lmf-fer transfer --help", "test_transfer runs it"),
     "lmf-fer lock": ("lmf-fer lock --help", "asks the package index"),
     "lmf-fer fold train-lmf@{0..9} train-dtagn@{0..9}": ("lmf-fer fold --help", "test_many_machines runs it"),

@@ -24,7 +24,7 @@ def rows(text: str) -> list[str]:
 
 def numbers(text: str) -> list[str]:
     """The numbers in a text that are neither code, nor a part of an address, nor allowed anywhere."""
-    plain = re.sub(r"`[^`]*`|\]\([^)]*\)|https?://\S+|<[^>]*>|\b20[0-2]\d\b", "", text)
+    plain = re.sub(r"`[^`]*`|\]\([^)]*\)|https?://\S+|<[^>]*>|\b20[0-2]\d\b|CAS\(ME\)\^\d", "", text)
     return [number for number in NUMBER.findall(plain) if number not in ALLOWED]
 
 

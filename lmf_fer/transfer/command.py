@@ -96,7 +96,7 @@ def transfer(root: Path, dataset: str | None, networks: Literal["auto", "run", "
     files.write(TABLES / f"{name}.md", text)
     files.write(TABLES / f"{name}.csv", result.to_csv(index=False, float_format="%.6f"))
     print(text)
-    print(f"transfer: tested on {root} -> {TABLES}/{name}.md, {name}.csv; dvc repro -sf report puts it on the page")
+    print(f"transfer: tested on {root} -> {TABLES}/{name}.md, {name}.csv; into the report: dvc repro -sf report")
 
 
 def changed(values: dict[str, Any], name: str, root: Path) -> dict[str, Any]:
