@@ -121,7 +121,7 @@ def processor(information: Path = Path("/proc/cpuinfo")) -> str:
     """The kind of processor: name, family, model and the widest of VECTORS; "unknown" where Linux does not say."""
     if not information.is_file():
         return "unknown"
-    pairs = (line.partition(":") for line in information.read_text().split("\n\n")[0].splitlines())
+    pairs = (line.partition(":") for line in information.read_text(encoding="utf-8").split("\n\n")[0].splitlines())
     facts = {key.strip(): value.strip() for key, _, value in pairs}
     widest = next((name for name in VECTORS if name in facts.get("flags", "").split()), "")
     parts = [facts.get("model name", "unknown"), f"family {facts.get('cpu family')} model {facts.get('model')}", widest]
@@ -140,9 +140,11 @@ def _locks(revision: str | None = None) -> Locks:
     noted: Locks = {}
     for path in _lock_files():
         if revision is None:
-            content = Path(path).read_text() if Path(path).is_file() else ""
+            content = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
         else:  # no such file, revision or repository: nothing is recorded
-            content = subprocess.run(["git", "show", f"{revision}:./{path}"], capture_output=True, text=True).stdout
+            content = subprocess.run(
+                ["git", "show", f"{revision}:./{path}"], capture_output=True, encoding="utf-8"
+            ).stdout
         try:
             entries = (yaml.safe_load(content) or {}).get("stages", {})
         except (yaml.YAMLError, AttributeError) as error:

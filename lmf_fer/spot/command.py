@@ -70,7 +70,7 @@ def spot(
                 _one(film, work, predictor)
                 shutil.rmtree(folder, ignore_errors=True)
                 work.rename(folder)
-        told = json.loads((folder / "done.json").read_text())
+        told = json.loads((folder / "done.json").read_text(encoding="utf-8"))
         if video and told["frames"] and not (folder / "film.mp4").is_file():
             rows = parquet.read(folder / "events.parquet", tables.events(predictor)).to_dict("records")
             shown = [page.brief(row, predictor) for row in rows]
@@ -98,7 +98,7 @@ def _name(film: Film, predictor: Predictor) -> str:
     path, code = film.path, sorted(Path(__file__).parent.iterdir())
     networks = sorted(Path("results/models").glob("*")) if predictor.source == RUN else [NETWORK]
     about = [str(path.resolve()), predictor.source, str(film.rate), json.dumps(params.values(), default=str)]
-    about += [file.read_text() for file in code if file.is_file()]
+    about += [file.read_text(encoding="utf-8") for file in code if file.is_file()]
     inside = sorted(path.iterdir()) if path.is_dir() else [path]
     states = [(file.name, file.stat()) for file in [*inside, *networks] if file.exists()]
     about += [f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states]

@@ -17,7 +17,7 @@ from scipy.signal import find_peaks
 
 from stages.tables.points import BROWS, EYE_CORNERS, LIPS, NOSE, POINTS
 
-HEAD = np.array(json.loads(Path(__file__).with_name("head.json").read_text())["points"])
+HEAD = np.array(json.loads(Path(__file__).with_name("head.json").read_text(encoding="utf-8"))["points"])
 COUNTED = np.r_[BROWS, NOSE, LIPS]
 MICRO = 0.5
 """Longest duration of a micro-expression, s (the field's convention)."""

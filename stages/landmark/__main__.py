@@ -22,6 +22,7 @@ REJECTED_TABLE = Path("data/interim/rejected_landmark.parquet")
 def main() -> None:
     settings = params.read(Landmark)
     root, originals = Path(params.line("dataset.root", str)), params.line("protocol.originals", params.Frames)
+    frames = params.line("protocol.frames", params.Frames)
     sequences = parquet.read(SEQUENCE_TABLE, SEQUENCES)
     method, models = METHODS[settings.method], {}
     tracks = parquet.keys(TRACKS, LANDMARKS)
@@ -37,7 +38,6 @@ def main() -> None:
     work: list[Any]
     function: Callable[[Any], tuple[list[dict[str, Any]], list[dict[str, Any]]]]
     if len(tracks):  # the data set is landmarks already
-        frames = params.line("protocol.frames", params.Frames)
         work = [(name, dict(zip(group["set"], group.index, strict=True))) for name, group in tracks.groupby("sequence")]
         function = partial(as_tracked, path=TRACKS, originals=originals, frames=frames)
     else:

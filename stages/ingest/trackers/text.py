@@ -23,8 +23,8 @@ def _one(file: Path) -> np.ndarray:
     try:
         if not file.is_file() or file.stat().st_size > LARGEST:
             raise ValueError
-        return np.array([line.split() for line in file.read_text().splitlines() if line.strip()], float).reshape(
-            POINTS, 2
-        )
+        return np.array(
+            [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()], float
+        ).reshape(POINTS, 2)
     except (OSError, ValueError):
         raise Unusable("missing points", f"{file}: does not hold {POINTS} lines of two numbers; restore it") from None
