@@ -74,7 +74,11 @@ def spot(
         if video and told["frames"] and not (folder / "film.mp4").is_file():
             rows = parquet.read(folder / "events.parquet", tables.events(predictor)).to_dict("records")
             shown = [page.brief(row, predictor) for row in rows]
-            drawing.video(folder / "film.mp4", Film(film.path, rate), folder / "frames.parquet", shown, told["length"])
+            with _own(folder) as work:
+                drawing.video(
+                    work / "film.mp4", Film(film.path, rate), folder / "frames.parquet", shown, told["length"]
+                )
+                (work / "film.mp4").rename(folder / "film.mp4")
         folders.append(folder)
         usable += told["frames"] > 0
         print(f"{film.name}: {told['answer']}", file=sys.stdout if told["frames"] else sys.stderr)

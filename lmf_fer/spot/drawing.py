@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ import pyarrow.parquet as pq
 
 from lmf_fer.spot import page
 from lmf_fer.spot.films import Film
-from stages.tables import files
 from stages.tables.errors import UserError
 
 LARGEST, BELOW = 1280, 64
@@ -30,31 +27,29 @@ def video(file: Path, film: Film, frames: Path, events: Sequence[Any], total: in
     end, courses = page.curves(frames)
     current = _by_frame(frames)
     held = next(current, (total + 1, []))
-    with files.atomic(file) as temporary, tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        made, writer, strip = Path(folder) / "film.mp4", cv2.VideoWriter(), None
-        for frame in film:
-            people: list[Any] = []
-            if held[0] == frame.number:
-                people, held = held[1], next(current, (total + 1, []))
-            shrink = min(1.0, LARGEST / max(frame.grey.shape))
-            width, height = (2 * max(1, round(shrink * side / 2)) for side in frame.grey.shape[::-1])
-            if strip is None:
-                size = width, height
-                strip = _strip(width, end, courses, events)
-                writer.open(str(made), cv2.VideoWriter.fourcc(*"mp4v"), max(1.0, (total - 1) / max(end, 1e-3)),
-                            (width, height + BELOW))  # fmt: skip
-            image = cv2.cvtColor(cv2.resize(frame.grey, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2BGR)
-            _draw(image, people, events, np.array(size) / frame.grey.shape[::-1])
-            below = strip.copy()
-            x = round(frame.time / max(end, 1e-9) * (width - 1))
-            cv2.line(below, (x, 0), (x, BELOW), WHITE, 1)
-            writer.write(np.concatenate([image, below]))
-            if frame.number == total:
-                break
-        writer.release()
-        if cv2.VideoCapture(str(made)).get(cv2.CAP_PROP_FRAME_COUNT) != total:  # the writer is silent about a full disk
-            raise UserError(f"{file}: could not be written whole; free some space and try again")
-        shutil.copyfile(made, temporary)
+    writer, strip = cv2.VideoWriter(), None
+    for frame in film:
+        people: list[Any] = []
+        if held[0] == frame.number:
+            people, held = held[1], next(current, (total + 1, []))
+        shrink = min(1.0, LARGEST / max(frame.grey.shape))
+        width, height = (2 * max(1, round(shrink * side / 2)) for side in frame.grey.shape[::-1])
+        if strip is None:
+            size = width, height
+            strip = _strip(width, end, courses, events)
+            writer.open(str(file), cv2.VideoWriter.fourcc(*"mp4v"), max(1.0, (total - 1) / max(end, 1e-3)),
+                        (width, height + BELOW))  # fmt: skip
+        image = cv2.cvtColor(cv2.resize(frame.grey, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2BGR)
+        _draw(image, people, events, np.array(size) / frame.grey.shape[::-1])
+        below = strip.copy()
+        x = round(frame.time / max(end, 1e-9) * (width - 1))
+        cv2.line(below, (x, 0), (x, BELOW), WHITE, 1)
+        writer.write(np.concatenate([image, below]))
+        if frame.number == total:
+            break
+    writer.release()
+    if cv2.VideoCapture(str(file)).get(cv2.CAP_PROP_FRAME_COUNT) != total:  # the writer is silent about a full disk
+        raise UserError(f"{file.parent}: no room for the film; free some space and try again")
 
 
 def _by_frame(frames: Path) -> Iterator[tuple[int, list[Any]]]:
