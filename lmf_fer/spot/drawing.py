@@ -49,7 +49,7 @@ def video(file: Path, film: Film, frames: Path, events: Sequence[Any], total: in
             break
     writer.release()
     if cv2.VideoCapture(str(file)).get(cv2.CAP_PROP_FRAME_COUNT) != total:  # the writer is silent about a full disk
-        raise UserError(f"{file.parent}: no room for the film; free some space and try again")
+        raise UserError(f"{file}: could not be written whole; free some space and try again")
 
 
 def _by_frame(frames: Path) -> Iterator[tuple[int, list[Any]]]:
