@@ -30,7 +30,6 @@ REJECTED = Table(
 
 def clips(predictor: Predictor) -> Table:
     """The table of clips, with columns for what each method says, and for the gate where there is one."""
-    methods, emotions = predictor.methods, predictor.emotions.values()
     size = "as in frames of the training data's size" if predictor.source == RUN else "in px of the clip"
     gate = (
         Column("threshold", pa.float64(), "the gate: a larger expression goes to DTAGN", "1/px", low=0),
@@ -45,18 +44,36 @@ def clips(predictor: Predictor) -> Table:
             Column("networks", pa.string(), "whose networks answered: the last run's or the shipped ones"),
             Column("sfem", pa.float64(), f"size of the expression, {size}", "1/px", low=0),
             *(gate if predictor.source == RUN else ()),
-            *(Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in methods),
-            *(Column(f"{method} {emotion}", pa.float32(), f"probability of {emotion} by {method}", low=0, high=1.001)
-              for method in methods for emotion in emotions),
+            *answers(predictor),
         ),
     )  # fmt: skip
+
+
+def answers(predictor: Predictor) -> list[Column]:
+    """The columns of what each method says."""
+    methods, emotions = predictor.methods, predictor.emotions.values()
+    says = [Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in methods]
+    return says + [
+        Column(f"{method} {emotion}", pa.float32(), f"probability of {emotion} by {method}", low=0, high=1.001)
+        for method in methods
+        for emotion in emotions
+    ]
+
+
+def of_answer(answer: Answer, predictor: Predictor) -> dict[str, Any]:
+    """An answer's values of the columns of ``answers``."""
+    row: dict[str, Any] = {}
+    for method, probability in answer.probability.items():
+        row[f"{method} says"] = predictor.emotions[int(probability.argmax()) + 1]
+        row |= {f"{method} {emotion}": probability[code - 1] for code, emotion in predictor.emotions.items()}
+    return row
 
 
 class Writer:
     """The three tables in a folder, as Parquet while clips come in and, without the points, as CSV at the end."""
 
     def __init__(self, folder: Path, predictor: Predictor) -> None:
-        self.folder, self.predictor, self.emotions = folder, predictor, predictor.emotions
+        self.folder, self.predictor = folder, predictor
         self.kinds = {"clips": clips(predictor), "frames": FRAMES, "rejected": REJECTED}
 
     def __enter__(self) -> Writer:
@@ -71,9 +88,7 @@ class Writer:
         row |= {"sfem": answer.sfem}
         if answer.threshold is not None:
             row |= {"threshold": answer.threshold, "branch": answer.branch}
-        for method, probability in answer.probability.items():
-            row[f"{method} says"] = self.emotions[int(probability.argmax()) + 1]
-            row |= {f"{method} {emotion}": probability[code - 1] for code, emotion in self.emotions.items()}
+        row |= of_answer(answer, self.predictor)
         self.tables["clips"].write([row])
         self.tables["frames"].write([
             {"clip": clip, "frame": number, "x": points[:, 0], "y": points[:, 1], "status": status, "jitter": jitter}

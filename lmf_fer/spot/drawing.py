@@ -90,7 +90,7 @@ def _strip(width: int, end: float, courses: dict[int, np.ndarray], events: Seque
         red, green, blue = (int(event["colour"][k : k + 2], 16) for k in (1, 3, 5))
         left, right = (round(event[f"{place}_time"] * across) for place in ("onset", "offset"))
         cv2.rectangle(strip, (left, 0), (max(right, left + 2), BELOW), (blue, green, red), -1)
-    top = max([page.MOST, *(float(course[:, 1].max()) for course in courses.values())])
+    top = page.highest(courses)
     for course in courses.values():
         line = np.column_stack([course[:, 0] * across, (BELOW - 4) * (1 - course[:, 1] / top) + 2])
         cv2.polylines(strip, [line.round().astype(np.int32)], False, WHITE, 1, cv2.LINE_AA)

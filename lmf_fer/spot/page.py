@@ -55,19 +55,24 @@ def curves(frames: Path) -> tuple[float, dict[int, np.ndarray]]:
     columns, end = ["person", "time", "size"], 0.0
     for batch in file.iter_batches(8192, columns=["time"]):
         end = max(end, float(batch["time"].to_numpy().max()))
-    highest: dict[int, np.ndarray] = {}
+    courses: dict[int, np.ndarray] = {}
     for batch in file.iter_batches(8192, columns=columns):
         for (person,), rows in batch.to_pandas().groupby(["person"]):
-            course = highest.setdefault(int(person), np.full(BINS, -1.0))
+            course = courses.setdefault(int(person), np.full(BINS, -1.0))
             np.maximum.at(course, (rows["time"] / max(end, 1e-9) * (BINS - 1)).round().astype(int), rows["size"])
     time = np.linspace(0, end, BINS)
-    return end, {person: np.column_stack([time, course])[course >= 0] for person, course in sorted(highest.items())}
+    return end, {person: np.column_stack([time, course])[course >= 0] for person, course in sorted(courses.items())}
+
+
+def highest(courses: dict[int, np.ndarray]) -> float:
+    """The size at the upper edge of a drawing of the curves."""
+    return max([MOST, *(float(course[:, 1].max()) for course in courses.values())])
 
 
 def render(name: str, answer: str, frames: Path, events: Sequence[Any], notes: Sequence[str], source: str) -> str:
     """The page as HTML, with all styles and pictures inside. ``events`` are of ``shown``."""
     end, courses = curves(frames)
-    top = max([MOST, *(float(course[:, 1].max()) for course in courses.values())])
+    top = highest(courses)
     lines = {person: _line(course, end, top) for person, course in courses.items()}
     step = next((s for s in (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600) if end / s <= 10), 7200)
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lmf_fer.predict.predictor import RUN, Answer, Predictor
+from lmf_fer.predict.tables import answers, of_answer
 from lmf_fer.spot.events import Event
 from stages.tables import files, parquet
 from stages.tables.methods import JOINT, LMF_FER
@@ -53,9 +54,7 @@ def events(predictor: Predictor) -> Table:
         Column("speech", pa.float64(), "syllables of the lips, where little else moves", "1/s", low=0),
         Column("sfem", pa.float64(), f"SFEM from onset to apex, {size}", "1/px", low=0),
         Column("networks", pa.string(), "whose networks answered: the last run's or the shipped ones"),
-        *(Column(f"{method} says", pa.string(), f"the likeliest emotion by {method}") for method in predictor.methods),
-        *(Column(f"{method} {emotion}", pa.float32(), f"probability of {emotion} by {method}", low=0, high=1.001)
-          for method in predictor.methods for emotion in predictor.emotions.values()),
+        *answers(predictor),
     ))  # fmt: skip
 
 
@@ -65,11 +64,7 @@ def row(name: str, number: int, event: Event, answer: Answer, predictor: Predict
     for place in ("onset", "apex", "offset"):
         row |= {place: getattr(event, place), f"{place}_time": getattr(event, f"{place}_time")}
     row |= {"duration": event.duration, "kind": event.kind, "size": event.size, "speech": event.speech}
-    row |= {"sfem": answer.sfem, "networks": predictor.source}
-    for method, probability in answer.probability.items():
-        row[f"{method} says"] = predictor.emotions[int(probability.argmax()) + 1]
-        row |= {f"{method} {emotion}": probability[code - 1] for code, emotion in predictor.emotions.items()}
-    return row
+    return row | {"sfem": answer.sfem, "networks": predictor.source} | of_answer(answer, predictor)
 
 
 def sentence(row: dict[str, Any]) -> str:
