@@ -70,7 +70,7 @@ def read(path: Path) -> tuple[Points, Points]:
     both = []
     for kind in (GENERAL, MICRO):
         groups = rows[rows["set"] == kind].groupby("sequence")
-        both.append([np.stack([np.stack(g[axis].to_list()) for axis in ("x", "y")], axis=-1) for _, g in groups])
+        both.append([common.points(group) for _, group in groups])
     return both[0], both[1]
 
 

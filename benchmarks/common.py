@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from stages.tables import files
@@ -56,3 +57,8 @@ def one_thread() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     threadpool_limits(1)
+
+
+def points(rows: pd.DataFrame) -> np.ndarray:
+    """The landmarks (frames, 68, 2) of a sequence, px, from a table with a row a frame and columns x and y."""
+    return np.stack([np.stack(rows[axis].to_list()) for axis in ("x", "y")], axis=-1)

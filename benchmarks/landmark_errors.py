@@ -38,7 +38,7 @@ def pairs(kind: str) -> Pairs:
     rows = parquet.read(Path("data/interim/landmarks.parquet"), LANDMARKS)
     result = []
     for name, part in rows[rows["set"] == kind].groupby("sequence"):
-        points = np.stack([np.stack(part["x"].to_list()), np.stack(part["y"].to_list())], axis=-1).astype(float)
+        points = common.points(part).astype(float)
         true = shipped.read(root, str(name), lengths[name])
         true = true if kind == GENERAL else shipped.between(true.astype(float), originals, len(points))
         result.append((points, true.astype(float)))

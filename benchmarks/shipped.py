@@ -45,9 +45,8 @@ def table(path: Path, frames: int) -> pd.DataFrame:
         raise UserError(f"{path}: no readable table of {', '.join(COLUMNS)} ({error})") from None
     eps, rows = params.read(Featurize).eps, []
     for (sequence, kind), group in tracks.sort_values("frame").groupby(["sequence", "set"]):
-        points = np.stack([np.stack(group[axis].to_list()) for axis in ("x", "y")], axis=-1)
         head = {"sequence": sequence, "set": kind, "emotion": int(group["emotion"].iloc[0])}
-        rows.append(head | motion(points, eps, frames))
+        rows.append(head | motion(common.points(group), eps, frames))
     return pd.DataFrame(rows)
 
 
