@@ -34,13 +34,6 @@ TABLE, FIGURES = Path("results/table.md"), Path("results/figures")
 LOCK = server.HOME / "reproduce.lock"
 CONTENTION = re.compile(r"[Uu]nable to acquire lock|is busy, it is being blocked by|database is locked")
 ADVICE = re.compile(r"To track the changes|\s+git add|To enable auto|\s+dvc config|Use `dvc push`")
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
-)
-"""Stages work in processes, and training sets torch's threads itself: any other thread would only be one too many.
-
-Stages that work in processes follow one another in the pipeline, so that each may use all cores.
-"""
 
 
 class Contention(RuntimeError):
@@ -67,7 +60,7 @@ def stage(name: str, known: bool = False) -> State:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     settings = {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
     process = supervised.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=ONE_THREAD | dict(os.environ) | settings)  # fmt: skip
+                               env=dict(os.environ) | settings)  # fmt: skip
     try:
         for line in map(str.rstrip, process.stdout or ()):
             if line and not ADVICE.match(line):

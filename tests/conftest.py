@@ -1,5 +1,8 @@
 """Shared fixtures: a small simulated CK+ tree, made once, and a folder in which a stage can run."""
 
+import stages  # noqa: F401  before any library that it sets up is loaded
+
+# isort: split
 import os
 import shutil
 import subprocess

@@ -48,7 +48,9 @@ def files_of(command: str, root: Path = ROOT) -> list[Path]:
     while todo:
         file = todo.pop()
         done.add(file)
-        todo |= {found for module in imported(file) if (found := module_file(module, root)) is not None} - done
+        packages = {folder / "__init__.py" for folder in file.parents if folder.is_relative_to(root / "stages")}
+        modules = {found for module in imported(file) if (found := module_file(module, root)) is not None}
+        todo |= (packages | modules) - done
     data = {other for file in done for other in file.parent.iterdir()
             if other.suffix in DATA and other.name in file.read_text()}  # fmt: skip
     return sorted({file for file in done if not is_empty(file)} | data)

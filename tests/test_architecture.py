@@ -44,8 +44,9 @@ def test_all_folds_of_a_model_are_declared_alike() -> None:
 
 
 def test_package_files_hold_a_docstring_and_nothing_else() -> None:
-    """Python runs them too, and no stage names them."""
-    assert [file for file in (ROOT / "stages").rglob("__init__.py") if not is_empty(file)] == []
+    """But for the first of them, which every stage names, since it sets how libraries compute."""
+    full = [file for file in (ROOT / "stages").rglob("__init__.py") if not is_empty(file)]
+    assert full == [ROOT / "stages/__init__.py"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

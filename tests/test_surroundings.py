@@ -39,6 +39,23 @@ def python(code: str, folder: Path = ROOT, **settings: str) -> subprocess.Comple
                           env=environment | {"PYTHONPATH": str(ROOT)} | settings)  # fmt: skip
 
 
+@pytest.mark.parametrize("package", ["stages", "flows", "lmf_fer"])
+def test_no_setting_of_a_library_changes_how_it_computes(package: str) -> None:
+    """As another processor would: the second process is told to use other kernels and more threads."""
+    code = f"""
+import {package}
+import numba, numpy, torch
+torch.manual_seed(0)
+convolution, x = torch.nn.Conv2d(3, 8, 3), torch.rand(4, 3, 20, 20)
+print(torch.backends.cpu.get_cpu_capability(), numba.config.CPU_NAME, torch.get_num_threads())
+print(convolution(x).softmax(1).sum().item().hex(), numpy.linalg.eigh(numpy.cov(x.flatten(0, 2)))[0].sum().hex())
+"""
+    other = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "OPENBLAS_CORETYPE": "Nehalem"}
+    usual, told = python(code), python(code, NUMBA_CPU_NAME="generic", OMP_NUM_THREADS="3", **other)
+    assert usual.stdout.startswith("AVX2 haswell 1\n"), usual.stderr
+    assert told.stdout == usual.stdout, told.stderr
+
+
 class Healthy(BaseHTTPRequestHandler):
     """All that is asked of a Prefect server before it is used."""
 

@@ -102,7 +102,7 @@ class SepConv(nn.Module):
         if not self.config.contrast:
             return frame
         centred = frame - self._local_mean(frame)
-        return centred / (self._local_mean(centred**2) + FLOOR**2).sqrt()
+        return centred * (self._local_mean(centred**2) + FLOOR**2).rsqrt()
 
     def _local_mean(self, image: torch.Tensor) -> torch.Tensor:
         side = self.config.contrast

@@ -106,4 +106,4 @@ def _orthogonal(x: torch.Tensor, stretch: torch.Tensor, out: torch.Tensor) -> No
         if step < STEPS - 1:
             gram = torch.bmm(torch.bmm(factor, gram), factor)
     assert product is not None
-    torch.bmm(product * (stretch / square.sqrt()), x, out=out)
+    torch.bmm(product * (stretch * square.rsqrt()), x, out=out)

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import DTypeLike
 from torch import Tensor
+from torch.linalg import vector_norm
 
-from stages.tables.points import MIRROR
+from stages.tables.points import MIRROR, POINTS
 
 DEPTH = np.array([
     *(-0.46, -0.44, -0.38, -0.33, -0.26, -0.17, -0.10, -0.01, 0.03, -0.01, -0.10, -0.17, -0.26, -0.33, -0.38, -0.44,
@@ -26,6 +27,8 @@ DEPTH = np.array([
 ])  # fmt: skip
 """How far each landmark lies before the mean of all, towards the camera, in jaw widths: MakeHuman's neutral face."""
 
+TINY = 1e-30
+"""Stands for zero where something is divided by a root."""
 STILL = 1e-3
 """A largest LMF below this is rounding and no motion, px: landmarks are float32 here."""
 
@@ -80,7 +83,7 @@ def flipped(points: Tensor, flip: Tensor) -> Tensor:
 
 def motion(points: Tensor) -> Tensor:
     """The root mean square motion since the first frame of landmarks (rows, frames, 68, 2): (rows,) px."""
-    return (points - points[:, :1]).square().sum(dim=-1).mean(dim=(1, 2)).sqrt()
+    return vector_norm(points - points[:, :1], dim=(1, 2, 3)) / points[0, ..., 0].numel() ** 0.5
 
 
 def with_other(points: Tensor, largest: float) -> Tensor:
@@ -106,9 +109,9 @@ def with_turn(points: Tensor, largest: float) -> Tensor:
     rows, frames = points.shape[:2]
     still = points[:, :1]
     depth = torch.as_tensor(DEPTH, dtype=points.dtype, device=points.device)
-    depth = depth / depth.square().mean().sqrt()
+    depth = depth / vector_norm(depth) * POINTS**0.5
     outwards = still - still.mean(dim=2, keepdim=True)
-    outwards = outwards / outwards.square().sum(dim=-1, keepdim=True).mean(dim=2, keepdim=True).sqrt()
+    outwards = outwards / vector_norm(outwards, dim=(2, 3), keepdim=True) * POINTS**0.5
     size = largest * torch.rand(rows, device=points.device) * motion(points)
     yaw, pitch, nearer = (size * torch.randn(3, rows, device=points.device))[..., None, None]
     turned = torch.stack([yaw * depth, pitch * depth], dim=-1) + nearer[..., None] / 2 * outwards
@@ -134,11 +137,19 @@ def lmf_maps(points: Tensor) -> Tensor:
     """
     # In place, and x and y one by one: a sum over an axis of two would take longer than all the rest.
     x, y = (axis.unsqueeze(-1) - axis.unsqueeze(-2) for axis in points.movedim(-1, 0).contiguous())
-    change = x.square_().addcmul_(y, y).sqrt_().diff(dim=1)
+    change = _root(x.square_().addcmul_(y, y)).diff(dim=1)
     size = change.abs()
     largest = size.amax(dim=(-1, -2), keepdim=True)
-    size.div_(largest.clamp(min=STILL)).sqrt_().mul_(128 * (largest >= STILL))
+    size = _root(size.div_(largest.clamp(min=STILL))).mul_(128 * (largest >= STILL))
     return size.copysign_(change).add_(127).round_().clamp_(0, 255).byte()
+
+
+def _root(x: Tensor) -> Tensor:
+    """The square root, by way of its inverse, which is rounded alike everywhere.
+
+    Torch's own is MKL's, which goes on from an estimate that is another on another vendor's processors.
+    """
+    return x.clamp(min=TINY).rsqrt_().mul_(x)
 
 
 def mirrored(maps: Tensor) -> Tensor:

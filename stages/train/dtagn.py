@@ -62,7 +62,7 @@ class LocalResponseNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         root = (1 + F.conv2d(x * x, self.near)).rsqrt()  # type: ignore[arg-type]
-        return x * root * root.sqrt()
+        return x * root * root * root.rsqrt()  # root^1.5, without sqrt (see augment.py)
 
 
 class Dtan(nn.Module):

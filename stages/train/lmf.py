@@ -7,6 +7,7 @@ stacked LSTM over the 8 maps, softmax over seven emotions. Sizes are ours; a wid
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -95,7 +96,10 @@ class LmfFer(nn.Module):
         weight = self.weighting.view(-1, POINTS, POINTS)
         image = torch.cat([image, image * (weight + weight.mT) / 2], dim=1)
         encoded = self.encoder(image.contiguous(memory_format=torch.channels_last)).flatten(1)
-        states, _ = self.lstm(self.dropout(encoded.view(batch, count, -1)))
+        # On a processor without oneDNN, whose LSTM takes instructions that its own setting does not limit.
+        without = torch.backends.mkldnn.flags(enabled=False, allow_tf32=None)
+        with nullcontext() if maps.is_cuda or torch.compiler.is_compiling() else without:
+            states, _ = self.lstm(self.dropout(encoded.view(batch, count, -1)))
         return self.classifier(self.dropout(states)).mean(dim=1)
 
 

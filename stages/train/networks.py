@@ -84,7 +84,7 @@ def make_repeatable(threads: int, seed: str) -> None:
     """Makes torch do the same again: the number of threads is a parameter because it changes how sums are rounded."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS refuses to be deterministic
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports a compiler first
     # All memory is written before it is read; to fill it with NaN first, torch takes 6 to 8% of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.manual_seed(int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16))
