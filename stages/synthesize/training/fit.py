@@ -46,7 +46,9 @@ def fit(
     matrices = [weight for weight in network.parameters() if weight.ndim > 1]
     optimisers = [
         Muon(matrices, schedule.learning_rate),
-        torch.optim.Adam([bias for bias in network.parameters() if bias.ndim == 1], lr=schedule.learning_rate / 8),
+        torch.optim.Adam(
+            [bias for bias in network.parameters() if bias.ndim == 1], lr=schedule.learning_rate / 8, fused=True
+        ),
     ]
     rate = partial(_rate, steps=schedule.steps)
     plans = [torch.optim.lr_scheduler.LambdaLR(optimiser, rate) for optimiser in optimisers]
