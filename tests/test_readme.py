@@ -83,8 +83,10 @@ INSTEAD = {
     "prefect worker start --pool folds --type process --limit 1": (
         "prefect worker start --help", "stays; test_many_machines runs it"),
     "ssh -fNL 4200:127.0.0.1:4200 first-machine": ("true", "there is no other machine"),
+    "python -m benchmarks.processors qemu-x86_64 -cpu Haswell": (
+        "python -m benchmarks.processors --help", "takes a quarter of an hour, and an emulator"),
     "python -m dask scheduler": ("python -m dask scheduler --help", "stays; test_cluster has a cluster"),
-    "python -m dask worker tcp://10.0.0.1:8786 --nthreads 1 --nworkers 16": (
+    "python -m dask worker tcp://10.0.0.1:8786 --nthreads 1 --nworkers 16 --preload stages": (
         "python -m dask worker --help", "there is no such scheduler"),
     "dvc exp run -n whole -S train.dtagn.shortest_part=1.0": (
         "dvc exp run -n whole -S evaluate.micro_share=0.25 evaluate", "trains; test_pipeline changes such parameters"),

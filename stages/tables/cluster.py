@@ -68,7 +68,7 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], scheduler: s
         if not client.nthreads():
             raise UserError(
                 f"params.yaml: the Dask scheduler '{scheduler}' has no workers; start some with"
-                f" python -m dask worker {scheduler} --nthreads 1, in this folder"
+                f" python -m dask worker {scheduler} --nthreads 1 --preload stages, in this folder"
             )
         shared = client.submit(_same, function, pure=False)  # sent once, not with every chunk
         waiting: deque = deque()
