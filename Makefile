@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 4200
 VENV := .venv
 BIN := $(VENV)/bin
+PYTHONS := $(shell sed -n 's/.*Python :: \(3[.][0-9]*\)".*/\1/p' pyproject.toml)
 READY := $(VENV)/.ready
 TESTS := $(VENV)/.tests
 export DVC_NO_ANALYTICS := 1
@@ -55,7 +56,7 @@ clean: ## Remove everything that can be made again (environment, data, results, 
 
 # setuptools comes first and builds whatever is built: an isolated build would fetch one that nothing pins or verifies.
 $(READY): pyproject.toml constraints.txt assets.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; own = "%d.%d" % sys.version_info[:2]; known = sys.argv[1:]; sys.exit(own not in known and "error: Python %s is none of those that do (%s): make PYTHON=python%s" % (own, ", ".join(known), known[0]))' $(PYTHONS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s)-build.json setuptools
 	$(BIN)/python -m pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e .

@@ -29,7 +29,7 @@ ADDRESS = HOME / "address"
 LOG = HOME / "server.log"
 PATIENCE = 180
 """Seconds for a server to start: in an empty home it first makes its data base."""
-ROOM = 50_000_000
+LEAST = 50_000_000
 """Free bytes without which the server would not even start."""
 UI_LOCK = HOME / "ui.lock"
 """Held while ``lmf-fer ui`` runs; the system frees it when its holder dies."""
@@ -101,7 +101,7 @@ def free(port: int = 0) -> int:
 def serve(port: int) -> subprocess.Popen[str]:
     """Starts a server that ends with this process, and lets this process and its children report to it.
 
-    Raises UserError when the disk has no room for what it writes.
+    Raises UserError when the disk has no space for what it writes.
     """
     address = f"http://127.0.0.1:{port}"
     report_to(address)
@@ -109,9 +109,9 @@ def serve(port: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     make_home()
     free = shutil.disk_usage(HOME).free
-    if free < ROOM:
+    if free < LEAST:
         raise UserError(
-            f"{ROOT}: {free // 10**6} MB are free on the disk, and a run needs {ROOM // 10**6}; free some space"
+            f"{ROOT}: {free // 10**6} MB are free on the disk, and a run needs {LEAST // 10**6}; free some space"
         )
     with LOG.open("a", encoding="utf-8") as log:
         return supervised.start(command, to_the_end=True, stdout=log, stderr=log)

@@ -102,6 +102,24 @@ def test_the_doctor_looks_and_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert "torch" in next(iter(doctor.packages()))[1]
 
 
+@pytest.mark.parametrize("running", ["3.10", "3.15", "2.7"])
+def test_another_python_is_one_sentence(running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "assets.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    older, numbers = tmp_path / "python", ", ".join(running.split("."))  # this one, which takes itself for another
+    code = f"import sys; sys.version_info = ({numbers}, 0); del sys.argv[1]; exec(sys.argv.pop(1))"
+    older.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
+    older.chmod(0o755)
+    made = subprocess.run(["make", "check", f"PYTHON={older}"], cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode == 2
+    assert made.stderr.splitlines()[0] == (
+        f"error: Python {running} is none of those that do (3.11, 3.12, 3.13, 3.14): make PYTHON=python3.11"
+    )
+    assert not (tmp_path / ".venv").exists()
+    monkeypatch.setattr(sys, "version_info", (*map(int, running.split(".")), 0))
+    assert (doctor.BAD, made.stderr.splitlines()[0][7:].replace(running, f"{running}.0")) in list(doctor.python())
+
+
 def test_a_run_needs_no_network(tmp_path: Path) -> None:
     """The stages to the landmarks, in a network name space that holds nothing, not even a loop back."""
     isolated = ["unshare", "-rn"]

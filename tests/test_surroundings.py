@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,6 +149,7 @@ def test_a_git_repository_stays_one(repository: Path) -> None:
 
 
 def test_the_doctor_names_a_folder_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
     assert (doctor.NOTE, doctor.NO_GIT) in list(doctor.python())
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
@@ -247,11 +249,11 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(finished: Path, t
         assert contents(checkout.folder) == before, command
 
 
-def test_a_disk_without_room_for_a_server_is_one_sentence() -> None:
+def test_a_disk_without_space_for_a_server_is_one_sentence() -> None:
     code = """
 from flows import server
 from stages.tables.errors import UserError
-server.ROOM = 10**18
+server.LEAST = 10**18
 try:
     server.connect()
 except UserError as error:
