@@ -12,10 +12,12 @@ export PYTHONUTF8 := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce predict check doctor verify ui test test-all lint clean
+.PHONY: help environment reproduce predict check doctor verify ui test test-all lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+environment: $(TESTS) ## Make the environment, also that of the tests; all other targets make what they need
 
 reproduce: $(READY) ## Run the whole pipeline (params.yaml decides on what) and print the results table
 	python -m lmf_fer reproduce
@@ -46,6 +48,7 @@ lint: $(TESTS) ## Check style and types
 	python -m ruff check .
 	python -m ruff format --check .
 	python -m mypy
+	hadolint Containerfile
 
 clean: ## Remove everything that can be made again (environment, data, results, caches)
 	rm -rf $(VENV) .prefect .cache .dvc/cache .dvc/tmp data/raw/simulated data/interim data/features results/predictions \

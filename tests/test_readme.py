@@ -116,6 +116,11 @@ INSTEAD = {
     "python -m benchmarks.spotting --videos CASME2_LONG": (
         "python -m benchmarks.spotting --help", "the data set is no part of the project"),
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
+    "podman build --tag lmf-fer .": ("true", "needs a container engine; test_container reads the file"),
+    "podman run --name lmf-fer --volume lmf-fer-cache:/home/researcher/lmf-fer/.dvc/cache lmf-fer": (
+        "true", "likewise"),
+    "podman cp lmf-fer:/home/researcher/lmf-fer/results results": ("true", "likewise"),
+    "podman run --rm lmf-fer make test": ("true", "likewise"),
     "python -m benchmarks.variant": ("python -m benchmarks.variant --help", "minutes"),
 }  # fmt: skip
 """What is run instead of a command that takes long or needs what a test does not have, and why."""
