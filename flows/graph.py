@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import networkx as nx
@@ -14,13 +16,35 @@ from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
-from dvc.scm import NoSCM, SCMError
+from dvc.scm import SCM, SCMError
 
 from stages.tables.errors import UserError
 
 LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"), Path("networks/dvc.lock"))
 
 _one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
+
+
+@contextlib.contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    """Raises UserError for what DVC raises where it cannot work."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        named = [name for name in os.environ if name.startswith("DVC_") and name.endswith(("_DIR", "_ROOT"))]
+        advice = f"unset {', '.join(named)}" if named else "free some space or change its permissions"
+        file = getattr(error, "filename", None) or "its files"
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UserError(f"DVC cannot write {file} ({reason}); {advice}") from None
+    except DvcException as error:
+        raise UserError(f"DVC cannot work here ({error}); run in a copy of the whole repository") from None
+
+
+def usable() -> None:
+    """Raises UserError when DVC cannot work here."""
+    with _in_a_sentence():
+        without_git()
+        Repo().close()
 
 
 def mend() -> list[Path]:
@@ -30,7 +54,7 @@ def mend() -> list[Path]:
     without git, such as an unpacked archive, DVC is told so. Raises UserError when DVC cannot work here.
     """
     removed = []
-    try:
+    with _in_a_sentence():
         without_git()
         with contextlib.suppress(LockError), Repo() as repo, repo.lock:  # held by another process: it is being written
             for path in LOCK_FILES:
@@ -45,39 +69,34 @@ def mend() -> list[Path]:
                 removed.append(waiting)
             for path in removed:
                 path.unlink()
-    except OSError as error:
-        named = [name for name in os.environ if name.startswith("DVC_") and name.endswith(("_DIR", "_ROOT"))]
-        advice = f"unset {', '.join(named)}" if named else "free some space or change its permissions"
-        raise UserError(f"DVC cannot write {error.filename} ({(error.strerror or '').lower()}); {advice}") from None
-    except DvcException as error:
-        raise UserError(f"DVC cannot work here ({error}); run in a copy of the whole repository") from None
     return removed
 
 
 def without_git() -> bool:
     """Whether this folder is no git repository; then DVC's settings say so, without which it would refuse to work."""
+    settings = Config.from_cwd()
     try:
-        with Repo() as repo:
-            return isinstance(repo.scm, NoSCM)
+        SCM(Repo.find_root()).close()
+        missing = False
     except SCMError:
-        with Config.from_cwd().edit("local") as config:
-            config.setdefault("core", {})["no_scm"] = True
-        return True
+        missing = True
+    if missing != settings["core"].get("no_scm", False):
+        with settings.edit("local") as config:
+            config["core"] = config.get("core", {}) | {"no_scm": missing}
+    return missing
 
 
 def up_to_date() -> set[str]:
     """The stages of which neither they nor any before them would run: one look at all, which costs as much as at one.
 
-    Empty when DVC cannot say now.
+    Empty when DVC cannot say now. Raises UserError when it cannot work here.
     """
-    try:
-        with _one_at_a_time, Repo() as repo, lock_repo(repo):
-            after = repo.index.graph  # edges point from a stage to what it depends on
-            changed = {stage for stage in after if stage.changed()}
-            changed |= {above for stage in changed for above in nx.ancestors(after, stage)}
-            return {stage.addressing for stage in after if stage not in changed}
-    except (DvcException, SCMError):
-        return set()
+    with _in_a_sentence(), contextlib.suppress(DvcException, SCMError), _one_at_a_time, Repo() as repo, lock_repo(repo):
+        after = repo.index.graph  # edges point from a stage to what it depends on
+        changed = {stage for stage in after if stage.changed()}
+        changed |= {above for stage in changed for above in nx.ancestors(after, stage)}
+        return {stage.addressing for stage in after if stage not in changed}
+    return set()
 
 
 def unchanged(name: str) -> bool:

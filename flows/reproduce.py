@@ -16,7 +16,7 @@ from typing import Any
 from flows import server  # before Prefect, which reads its settings when it is imported
 
 # isort: split
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from prefect import Task, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -94,6 +94,11 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
     """
     os.chdir(server.ROOT)
     logger = get_run_logger()
+    try:
+        with FileLock(LOCK, timeout=0):
+            pass
+    except Timeout:
+        logger.warning("another run goes on in this folder; this one waits until it has ended")
     with FileLock(LOCK):  # two runs would change params.yaml under each other; a killed run's lock is free
         try:
             for file in graph.mend():

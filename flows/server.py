@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,9 +29,13 @@ ADDRESS = HOME / "address"
 LOG = HOME / "server.log"
 PATIENCE = 180
 """Seconds for a server to start: in an empty home it first makes its data base."""
+LEAST = 50_000_000
+"""Free bytes without which the server would not even start."""
 UI_LOCK = HOME / "ui.lock"
 """Held while ``lmf-fer ui`` runs; the system frees it when its holder dies."""
 
+FOREIGN = {".env": r"(?im)^\s*(export\s+)?PREFECT_", "prefect.toml": r"\S"}
+"""Files of ROOT from which Prefect would read settings too, if this is in them."""
 IGNORED: list[str] = []
 """Prefect's settings in the surroundings, such as another project's or an account's: none of them is this project's."""
 if "prefect" not in sys.modules:  # else Prefect itself started this process, and has told it its server
@@ -64,8 +70,24 @@ def report_to(address: str) -> None:
 
 
 def make_home() -> None:
-    """Makes Prefect's folder. Raises UserError when nothing can be written there."""
+    """Makes Prefect's folder.
+
+    Raises UserError when nothing can be written or locked there, or when Prefect would read settings from ROOT.
+    """
+    for name, setting in FOREIGN.items():
+        if (ROOT / name).is_file() and re.search(setting, (ROOT / name).read_text(encoding="utf-8", errors="replace")):
+            raise UserError(
+                f"{ROOT / name}: Prefect would take its settings from there instead of this project's; move them"
+            )
     files.write(HOME / ".gitignore", "*\n")
+    try:
+        with FileLock(HOME / "trial.lock", fallback_to_soft=False):
+            pass
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise UserError(
+            f"{ROOT}: the file system has no locks ({reason}), which DVC and Prefect need; use a local disk"
+        ) from None
 
 
 def free(port: int = 0) -> int:
@@ -77,12 +99,20 @@ def free(port: int = 0) -> int:
 
 
 def serve(port: int) -> subprocess.Popen[str]:
-    """Starts a server that ends with this process, and lets this process and its children report to it."""
+    """Starts a server that ends with this process, and lets this process and its children report to it.
+
+    Raises UserError when the disk has no space for what it writes.
+    """
     address = f"http://127.0.0.1:{port}"
     report_to(address)
     os.environ["PREFECT_UI_API_URL"] = f"{address}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     make_home()
+    free = shutil.disk_usage(HOME).free
+    if free < LEAST:
+        raise UserError(
+            f"{ROOT}: {free // 10**6} MB are free on the disk, and a run needs {LEAST // 10**6}; free some space"
+        )
     with LOG.open("a", encoding="utf-8") as log:
         return supervised.start(command, to_the_end=True, stdout=log, stderr=log)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ import typer
 from typer import Argument, Option
 from typer.core import TyperGroup
 
+from stages.tables import files
 from stages.tables.errors import UserError
 from stages.tables.stage import print_utf8
 
@@ -22,10 +24,16 @@ class Commands(TyperGroup):
     """All commands. Exit status: 0 done, 1 failed with one line that says why, 2 wrong arguments, 130 Ctrl-C."""
 
     def invoke(self, ctx: Any) -> Any:
+        if sys.getfilesystemencoding() != "utf-8":  # neither DVC nor Prefect could name a folder with an umlaut
+            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
         print_utf8()
         try:
             return super().invoke(ctx)
-        except UserError as error:
+        except (UserError, OSError) as error:
+            if isinstance(error, OSError):
+                if error.errno not in files.FULL:
+                    raise
+                error = files.unwritable(error.filename or "a file", error)
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
 

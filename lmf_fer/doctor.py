@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -17,7 +18,6 @@ from lmf_fer.environment import plain
 from stages.tables.errors import Unusable, UserError
 
 ROOT = Path(__file__).parents[1]
-OLDEST = (3, 11)
 SPACE, MEMORY = 10, 4
 """What a complete run with its environment needs: free disk and memory, GB."""
 MODEL = "face_recognition_models/models/shape_predictor_68_face_landmarks.dat"
@@ -28,10 +28,17 @@ NO_GIT = (
 GOOD, BAD, NOTE = "ok", "problem", "note"
 
 
+def project() -> dict[str, Any]:
+    """What pyproject.toml says of the project."""
+    content: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return dict(content["project"])
+
+
 def python() -> Iterator[tuple[str, str]]:
     running = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < OLDEST:
-        yield BAD, f"Python {running} is too old: make PYTHON=python3.11 (or newer)"
+    known = [name.rpartition(" ")[2] for name in project()["classifiers"]]
+    if "{}.{}".format(*sys.version_info) not in known:
+        yield BAD, f"Python {running} is none of those that do ({', '.join(known)}): make PYTHON=python{known[0]}"
     else:
         yield GOOD, f"Python {running}"
     if not shutil.which("git"):
@@ -47,7 +54,7 @@ def packages() -> Iterator[tuple[str, str]]:
     pinned = dict(
         re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
     )
-    asked = re.findall(r'^    "([\w.-]+)', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    asked = [re.split(r"[^\w.-]", line)[0] for line in project()["dependencies"]]
     pins = {plain(name): pin for name, pin in pinned.items()}
     different, missing = [], []
     for name in asked:

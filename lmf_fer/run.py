@@ -18,16 +18,26 @@ def reproduce(overrides: list[str], workers: int, address: str | None = None) ->
     Where nothing is to be done, Prefect, which takes longest, is not started. Raises UserError when a stage fails, or
     without a server at ``address``.
     """
+    server.make_home()
+    graph.usable()
     idle = not overrides and address is None
     if idle and (known := graph.up_to_date()) and known >= (stages := {*pipeline.graph()}):
         parameters.check()
         return f"{TABLE.read_text(encoding='utf-8')}\n{len(stages)} unchanged. {record.text()}"
     own = server.connect(address)
+    from httpx import HTTPError
+
     from flows import reproduce as flow
 
     if own is not None:
         server.await_server(own)
-    state = flow.reproduce(overrides=overrides, workers=workers, return_state=True)
+    try:
+        state = flow.reproduce(overrides=overrides, workers=workers, return_state=True)
+    except HTTPError as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"Prefect's server failed ({reason}); if the disk is full, free some space; its log is {server.LOG}"
+        ) from None
     if not state.is_completed():
         raise UserError(state.message)
     return f"{TABLE.read_text(encoding='utf-8')}\n{str(state.message).partition(chr(10))[2]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,8 +47,7 @@ def test_the_help_names_every_command_and_make_calls_none_that_is_not_there() ->
     lines = run(cli.app, ["--help"]).output.split("Commands:")[1].splitlines()
     assert [line.split()[0] for line in lines if line.startswith("  ")] == COMMANDS
     assert not any(line.endswith("...") for line in lines), "each line is a whole sentence"
-    called = [line.split("lmf-fer ")[1].split()[0] for line in (ROOT / "Makefile").read_text().splitlines()
-              if line.startswith("\t") and "lmf-fer " in line]  # fmt: skip
+    called = re.findall(r"^\t@?python -m lmf_fer (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert called
     assert set(called) <= set(COMMANDS)
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"] == {"lmf-fer": "lmf_fer.cli:app"}

@@ -5,13 +5,15 @@ import csv
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import xlwt
 from openpyxl import Workbook
 
-from stages.ingest import casme2, casme3, fourdme, megc, megc2019, mmew, samm, smic
+from stages.ingest import casme2, casme3, fourdme, megc, megc2019, mmew, samm, smic, workbook
 from stages.tables.errors import Unusable, UserError
 
 CASME2 = ["Subject", "Filename", "", "OnsetFrame", "ApexFrame", "OffsetFrame", "", "Action Units", "Estimated Emotion"]
@@ -20,13 +22,26 @@ SAMM = ["Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "
 
 
 def sheet(file: Path, *lines: list[object], title: str = "") -> None:
-    """A spreadsheet; with a ``title`` the lines stand on a second sheet of that name."""
+    """A spreadsheet, in Excel's old format if named .xls; with a ``title`` the lines stand on a second sheet."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix == ".xls":
+        old_sheet(file, *lines)
+        return
     book = Workbook()
     page = book.create_sheet(title) if title else book.active
     for line in lines:
         page.append(line)
-    file.parent.mkdir(parents=True, exist_ok=True)
     book.save(file)
+
+
+def old_sheet(file: Path, *lines: list[object]) -> None:
+    book = xlwt.Workbook()
+    page, date = book.add_sheet("Sheet1"), xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    for row, line in enumerate(lines):
+        for column, value in enumerate(line):
+            if value is not None:
+                page.write(row, column, value, date if isinstance(value, datetime) else xlwt.Style.default_style)
+    book.save(str(file))
 
 
 def touch(folder: Path, names: str, numbers: range) -> None:
@@ -330,6 +345,20 @@ def test_lines_that_contradict_each_other_set_their_clip_aside(tmp_path: Path) -
     assert other.label == ""
     with pytest.raises(Unusable, match="lines 4 and 5: code it differently; keep one of them"):
         casme2.frames(one)
+
+
+def test_a_spreadsheet_of_the_old_format_says_the_same(tmp_path: Path) -> None:
+    for make, name in ((casme2_sheet, "casme2"), (samm_sheet, "samm")):
+        new, old = tmp_path / f"{name}.xlsx", tmp_path / f"{name}.xls"
+        make(new)
+        make(old)
+        assert old.read_bytes().startswith(workbook.OLD)
+        assert list(workbook.read(old)) == list(workbook.read(new))
+    odd: list[object] = [1, "EP02_01f", None, datetime(2014, 5, 8), True, 86.5, None, "12", "happiness"]
+    sheet(tmp_path / "odd.xls", CASME2, odd)
+    (line,) = workbook.read(tmp_path / "odd.xls")
+    assert (megc.whole_number(line.onset), megc.whole_number(line.apex)) == (None, None)
+    assert line.offset == 86.5
 
 
 def test_two_copies_of_one_spreadsheet_are_one(tmp_path: Path) -> None:

@@ -212,15 +212,15 @@ def another(file: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (no_zip, "not a readable .xlsx"),
-        (cut_short, "not a readable .xlsx"),
+        (no_zip, "not a readable spreadsheet"),
+        (cut_short, "not a readable spreadsheet"),
         (bomb, "it is too large"),
-        (old_format, "save it as .xlsx"),
+        (old_format, "not a readable spreadsheet"),
         (other_columns, "no line names the columns subject, filename, onsetframe"),
         (outside, "line 3: names no subject and clip"),
         (of_samm, "its clips are not named like sub01/EP02_01f"),
         (another, r"several spreadsheets code its clips, and differ \(CASME2-coding-20140508.xlsx, codes/mine.xlsx\)"),
-        (Path.unlink, r"holds no spreadsheet \(.xlsx\) with a line a clip \(subject, clip, onset"),
+        (Path.unlink, r"holds no spreadsheet \(.xlsx, .xls\) with a line a clip \(subject, clip, onset"),
         (
             lambda file: shutil.rmtree(file.parent / "CASME2_RAW_selected"),
             r"holds no folders of clips such as CASME2_RAW_selected/sub01/EP02_01f \(CASME2-RAW, RAW_selected, "

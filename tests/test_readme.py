@@ -118,6 +118,11 @@ INSTEAD = {
     "python -m benchmarks.spotting --videos CASME2_LONG": (
         "python -m benchmarks.spotting --help", "the data set is no part of the project"),
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),
+    "podman build --tag lmf-fer .": ("true", "needs a container engine; test_container reads the file"),
+    "podman run --name lmf-fer --volume lmf-fer-cache:/home/researcher/lmf-fer/.dvc/cache lmf-fer": (
+        "true", "likewise"),
+    "podman cp lmf-fer:/home/researcher/lmf-fer/results results": ("true", "likewise"),
+    "podman run --rm lmf-fer make test": ("true", "likewise"),
     "python -m benchmarks.variant": ("python -m benchmarks.variant --help", "minutes"),
 }  # fmt: skip
 """What is run instead of a command that takes long or needs what a test does not have, and why."""
@@ -166,8 +171,10 @@ def test_the_readme_is_two_screens_with_pictures() -> None:
     text = README.read_text()
     assert len(text) <= 9000
     assert len(set(re.findall(r'src="(docs/images/[^"]+\.png)"', text))) >= 2
-    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
-    assert f"Python {needed} or newer" in text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = [name.rpartition(" ")[2] for name in project["classifiers"]]
+    assert project["requires-python"] == f">={versions[0]}"
+    assert f"Python {versions[0]} to {versions[-1]}," in text
 
 
 def test_every_command_is_known_here() -> None:

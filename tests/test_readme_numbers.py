@@ -12,8 +12,8 @@ MEASURED = {ROOT / "docs/results.md", ROOT / "docs/scale.md"}
 """Pages of measurements: the first is written by a command and held by test_results."""
 PAGES = [README, *sorted({*ROOT.glob("docs/*.md")} - MEASURED)]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-ALLOWED = {"3.11"}
-"""Numbers that may stand in a sentence, beside years: Python's version (test_readme holds it)."""
+ALLOWED = {*re.findall(r'Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text())}
+"""Numbers that may stand in a sentence, beside years: Python's versions (test_readme holds them)."""
 NUMBER = re.compile(r"(?<![\w-])\d[\d.,]*(?<![.,])(?![\w-])")
 
 

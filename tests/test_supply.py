@@ -13,6 +13,7 @@ import pytest
 
 from lmf_fer import doctor, environment
 from tests.conftest import ROOT, run_stage, write_params
+from tests.test_layouts import CASME2, sheet
 
 
 def copied(tmp_path: Path, name: str = "tqdm") -> Distribution:
@@ -100,6 +101,41 @@ def test_the_doctor_looks_and_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert next(iter(doctor.data()))[0] == doctor.BAD
     (tmp_path / "constraints.txt").write_text("torch==1.0\n")
     assert "torch" in next(iter(doctor.packages()))[1]
+
+
+@pytest.mark.parametrize("running", ["3.10", "3.15", "2.7"])
+def test_another_python_is_one_sentence(running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "assets.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    older, numbers = tmp_path / "python", ", ".join(running.split("."))  # this one, which takes itself for another
+    code = f"import sys; sys.version_info = ({numbers}, 0); del sys.argv[1]; exec(sys.argv.pop(1))"
+    older.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
+    older.chmod(0o755)
+    made = subprocess.run(["make", "check", f"PYTHON={older}"], cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode == 2
+    assert made.stderr.splitlines()[0] == (
+        f"error: Python {running} is none of those that do (3.11, 3.12, 3.13, 3.14): make PYTHON=python3.11"
+    )
+    assert not (tmp_path / ".venv").exists()
+    monkeypatch.setattr(sys, "version_info", (*map(int, running.split(".")), 0))
+    assert (doctor.BAD, made.stderr.splitlines()[0][7:].replace(running, f"{running}.0")) in list(doctor.python())
+
+
+@pytest.mark.parametrize(("lines", "known"), [(247, True), (255, True), (254, False)])
+def test_an_untouched_copy_of_casme2_is_no_deviation(
+    lines: int, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own sheet has 255 lines, of which its paper uses 247."""
+    coded: list[list[object]] = [[n % 26 + 1, f"EP{n:03}", None, 1, 5, 9, None, "4", "fear"] for n in range(lines)]
+    sheet(tmp_path / "casme2/CASME2-coding-20140508.xlsx", CASME2, *coded)
+    (tmp_path / "casme2/CASME2_RAW_selected/sub01/EP026").mkdir(parents=True)
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    write_params(tmp_path, dataset={"name": "casme2", "root": "casme2"})
+    state, line = list(doctor.data())[1]
+    published = "" if known else "; published: 247 and 145"
+    assert (state, line) == (
+        doctor.GOOD if known else doctor.NOTE, f"data set 'casme2': {lines} sequences, {lines} labels{published}"
+    )  # fmt: skip
 
 
 def test_a_run_needs_no_network(tmp_path: Path) -> None:

@@ -1,17 +1,24 @@
-"""Machines as they are: proxies, settings of other projects, other locales, no git, no POSIX."""
+"""Machines as they are: proxies, settings of other projects, other locales and clocks, full disks, no git, no POSIX."""
 
 from __future__ import annotations
 
 import ast
+import errno
+import hashlib
 import os
+import resource
+import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from lmf_fer import doctor
 from tests.checkout import Checkout, Running
@@ -113,8 +120,10 @@ def test_a_server_that_does_not_answer_is_one_sentence(address: str) -> None:
 
 
 def test_a_run_is_the_same_in_the_worst_surroundings_and_without_git(finished: Path, tmp_path: Path) -> None:
-    checkout = Checkout.copy(finished, tmp_path / "over all")
+    checkout = Checkout.copy(finished, tmp_path / "Übung, 2. Größe")
     (checkout.folder / ".git").rename(tmp_path / "git")
+    for file in checkout.folder.rglob("*"):  # the clock was set back since
+        os.utime(file, (time.time() + 1e7,) * 2, follow_symlinks=False)
     before = checkout.results()
     worst = PROXIES | CERTIFICATES | PREFECT | ASCII | {"PYTHONWARNINGS": "error", "HOME": "/nonexistent"}
     run = Running(checkout, "lmf_fer", "reproduce", "-S", "evaluate.draws=20", **worst)
@@ -140,6 +149,14 @@ def test_dvc_is_told_that_there_is_no_git(repository: Path) -> None:
     assert "no_scm" in (repository / ".dvc/config.local").read_text()
 
 
+def test_dvc_is_told_when_git_comes_later(repository: Path) -> None:
+    ask = "from flows import graph; print(graph.without_git())"
+    assert python(ask, repository).stdout == "True\n"
+    subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
+    assert python(ask, repository).stdout == "False\n"
+    assert python("from dvc.repo import Repo; print(type(Repo().scm).__name__)", repository).stdout == "Git\n"
+
+
 def test_a_git_repository_stays_one(repository: Path) -> None:
     subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
     assert (
@@ -149,18 +166,117 @@ def test_a_git_repository_stays_one(repository: Path) -> None:
 
 
 def test_the_doctor_names_a_folder_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
     assert (doctor.NOTE, doctor.NO_GIT) in list(doctor.python())
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     assert (doctor.GOOD, "git") in list(doctor.python())
 
 
-def test_a_folder_that_dvc_cannot_write_is_one_sentence(repository: Path) -> None:
-    subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
-    ask = "from flows import graph; from lmf_fer import cli\ntry: graph.mend()\nexcept cli.UserError as e: print(e)"
-    done = python(ask, repository, DVC_SITE_CACHE_DIR="/proc/x")
-    assert done.stdout.startswith("DVC cannot write /proc/x ("), done.stderr
-    assert done.stdout.endswith("; unset DVC_SITE_CACHE_DIR\n")
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A clone in which nothing has run."""
+    return Checkout(tmp_path_factory.mktemp("clone"))
+
+
+def sentence(checkout: Checkout, *command: str, **settings: str) -> str:
+    """The sentence with which a command fails, and nothing else, before it has changed anything in params.yaml."""
+    before = (checkout.folder / "params.yaml").read_bytes()
+    run = Running(checkout, "lmf_fer", *command, **settings)
+    assert run.end() == 1, run.said
+    assert run.said.startswith("error: "), run.said
+    assert run.said.count("\n") == 1
+    assert (checkout.folder / "params.yaml").read_bytes() == before
+    return run.said
+
+
+CHANGE = ("reproduce", "-S", "evaluate.draws=21")
+
+
+@pytest.mark.parametrize("command", [("reproduce",), CHANGE], ids=["all", "change"])
+def test_a_folder_that_dvc_cannot_write_is_one_sentence(clone: Checkout, command: tuple[str, ...]) -> None:
+    said = sentence(clone, *command, DVC_SITE_CACHE_DIR="/proc/x")
+    assert said.startswith("error: DVC cannot write /proc/x (")
+    assert said.endswith("; unset DVC_SITE_CACHE_DIR\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(".env", "A=1\nexport PREFECT_API_URL=http://127.0.0.1:1\n"), ("prefect.toml", "[server.database]\n")],
+)
+def test_settings_of_prefect_in_the_folder_are_one_sentence(clone: Checkout, name: str, text: str) -> None:
+    file = clone.folder / name
+    file.write_text(text)
+    try:
+        assert f"{file}: Prefect would take its settings from there" in sentence(clone, *CHANGE)
+        assert f"{file}: Prefect would" in sentence(clone, "ui", "--port", "1")
+    finally:
+        file.unlink()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_one_sentence(clone: Checkout, tmp_path: Path, number: int) -> None:
+    code = (
+        f"import fcntl, os\n\ndef none(*_):\n    raise OSError({number}, os.strerror({number}))\n\nfcntl.flock = none\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(code)  # Python reads it when it starts
+    said = sentence(clone, *CHANGE, PYTHONPATH=str(tmp_path))
+    assert f"{clone.folder}: the file system has no locks ({os.strerror(number).lower()})" in said
+
+
+def test_a_port_that_is_taken_is_one_sentence(clone: Checkout, server: str) -> None:
+    port = int(server.rpartition(":")[2])
+    said = sentence(clone, "ui", "--port", str(port))
+    assert said == f"error: port {port} is used by another program; choose another one: make ui PORT={port + 1}\n"
+
+
+def test_two_runs_in_a_folder_follow_each_other(finished: Path, tmp_path: Path) -> None:
+    checkout = Checkout.copy(finished, tmp_path / "checkout")
+    (checkout.folder / ".prefect").mkdir(exist_ok=True)
+    with FileLock(checkout.folder / ".prefect/reproduce.lock"):  # as the other one holds it
+        run = Running(checkout, "lmf_fer", *CHANGE)
+        run.until("another run goes on in this folder; this one waits until it has ended")
+        assert "draws: 20" in (checkout.folder / "params.yaml").read_text()
+    run.until("params.yaml: evaluate.draws: 20 -> 21")
+    assert run.end(signal.SIGINT) != 0
+
+
+# --- A full disk
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The hash of every file that a stage may write, by its path."""
+    files = [file for part in ("data", "results", "networks") for file in (folder / part).rglob("*")]
+    return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(finished: Path, tmp_path: Path) -> None:
+    """As a limit on the size of files has it: what each kind of stage writes is cut short in the same way."""
+    checkout = Checkout.copy(finished, tmp_path / "checkout")
+    before = contents(checkout.folder)
+    for command in ("simulate", "ingest", "featurize", "train lmf 0", "pretrain", "evaluate", "report"):
+        done = subprocess.run([sys.executable, "-m", f"stages.{command.split()[0]}", *command.split()[1:]],
+                              cwd=checkout.folder, env=checkout.environment, capture_output=True, text=True,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))  # fmt: skip
+        assert done.returncode == 1, command
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("error: "), done.stderr
+        assert "free some space" in last
+        assert "Traceback" not in done.stderr
+        assert contents(checkout.folder) == before, command
+
+
+def test_a_disk_without_space_for_a_server_is_one_sentence() -> None:
+    code = """
+from flows import server
+from stages.tables.errors import UserError
+server.LEAST = 10**18
+try:
+    server.connect()
+except UserError as error:
+    print(error)
+"""
+    assert " MB are free on the disk, and a run needs 1000000000000; free some space" in python(code).stdout
 
 
 @pytest.mark.parametrize("settings", [ASCII, {"PYTHONIOENCODING": "ascii"}], ids=["locale", "stream"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO, StringIO
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stages.ingest.sequence import visible
 from stages.tables.errors import UserError
@@ -22,7 +23,7 @@ COLUMNS = {
 """What is read, and the heads that data sets give it, without their capitals, spaces and underscores."""
 OPTIONAL = "offset"
 OLD = b"\xd0\xcf\x11\xe0"
-"""The first bytes of Excel's format until 2003, and of any file that is locked with a password."""
+"""The first bytes of Excel's format until 2003, .xls, and of any file that is locked with a password."""
 LARGEST, LONGEST = 20_000_000, 10_000
 """A spreadsheet of more bytes, unpacked, or of more lines is no list of clips."""
 
@@ -61,7 +62,7 @@ def find(root: Path, ours: Callable[[Line], bool], example: str) -> tuple[Path, 
         heads = ", ".join(name for name in COLUMNS if name != OPTIONAL)
         raise UserError(
             faults[0] + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else "") if faults else
-            f"{root}: holds no spreadsheet (.xlsx) with a line a clip ({heads}); put the data set's own one there"
+            f"{root}: holds no spreadsheet (.xlsx, .xls) with a line a clip ({heads}); put the data set's own one there"
         )  # fmt: skip
     first = next(iter(good))
     different = [file for file in good if [line[1:] for line in good[file]] != [line[1:] for line in good[first]]]
@@ -73,34 +74,50 @@ def find(root: Path, ours: Callable[[Line], bool], example: str) -> tuple[Path, 
 
 def read(file: Path) -> Iterator[Line]:
     """The lines below the one that names the columns. Raises UserError when it is no spreadsheet, or lacks a column."""
-    from openpyxl import load_workbook  # takes a third of a second, and CK+ does not need it
-
     try:
         if not file.is_file():
             raise ValueError("it is no ordinary file")
-        with file.open("rb") as content:
-            if content.read(len(OLD)) == OLD:
-                raise UserError(f"{file}: is in Excel's format of before 2007 or locked; save it as .xlsx, unlocked")
-            content.seek(0)
-            with zipfile.ZipFile(content) as archive:
-                if sum(part.file_size for part in archive.infolist()) > LARGEST:
-                    raise ValueError("it is too large")
-            sheets = []
-            for sheet in load_workbook(content, read_only=True, data_only=True).worksheets:
-                sheets.append(list(islice(sheet.iter_rows(values_only=True), LONGEST + 1)))
-                if len(sheets[-1]) > LONGEST:
-                    raise ValueError(f"it has more than {LONGEST} lines")
-    except UserError:
-        raise
-    except Exception as error:  # whatever the parts of a damaged file make openpyxl raise
+        if file.stat().st_size > LARGEST:
+            raise ValueError("it is too large")
+        content = file.read_bytes()
+        sheets = [list(islice(rows, LONGEST + 1)) for rows in (_old if content.startswith(OLD) else _new)(content)]
+        if any(len(lines) > LONGEST for lines in sheets):
+            raise ValueError(f"it has more than {LONGEST} lines")
+    except Exception as error:  # whatever the parts of a damaged file make openpyxl and xlrd raise
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"{file}: not a readable .xlsx file ({reason}); take the data set's own one") from None
+        raise UserError(f"{file}: not a readable spreadsheet ({reason}); take the data set's own one") from None
     for lines in sheets:
         for number, line in enumerate(lines, 1):
             if places := _places(line):
                 return _lines(lines[number:], number + 1, places)
     heads = ", ".join(names[0] for name, names in COLUMNS.items() if name != OPTIONAL)
     raise UserError(f"{file}: no line names the columns {heads}; take the data set's own one")
+
+
+def _new(content: bytes) -> Iterator[Iterable[tuple[object, ...]]]:
+    """The rows of each sheet of an .xlsx file. Raises anything for a damaged one."""
+    from openpyxl import load_workbook  # takes a third of a second, and CK+ does not need it
+
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        if sum(part.file_size for part in archive.infolist()) > LARGEST:
+            raise ValueError("it is too large")
+    for sheet in load_workbook(BytesIO(content), read_only=True, data_only=True).worksheets:
+        yield sheet.iter_rows(values_only=True)
+
+
+def _old(content: bytes) -> Iterator[Iterable[tuple[object, ...]]]:
+    """The rows of each sheet of an .xls file, where all numbers are fractions. Raises anything for a damaged one."""
+    import xlrd
+
+    def value(cell: Any) -> object:
+        if cell.ctype == xlrd.XL_CELL_NUMBER:
+            return int(cell.value) if cell.value.is_integer() else cell.value
+        if cell.ctype in (xlrd.XL_CELL_TEXT, xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK):
+            return cell.value or None
+        return str(cell)  # a date, an error, yes or no: no part of a clip
+
+    for sheet in xlrd.open_workbook(file_contents=content, logfile=StringIO()).sheets():
+        yield (tuple(map(value, sheet.row(row))) for row in range(sheet.nrows))
 
 
 def _places(line: Iterable[object]) -> dict[str, int]:

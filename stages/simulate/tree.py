@@ -76,7 +76,7 @@ def write_subject(root: Path, options: Simulate, item: tuple[int, list[int]]) ->
             folder.mkdir(parents=True, exist_ok=True)
         stem = f"{subject}_{session:03d}_"
         for t, (image, points) in enumerate(sequence.film(assets, maps, who, score, options.noise, generator), 1):
-            cv2.imwrite(str(folders["cohn-kanade-images"] / f"{stem}{t:08d}.png"), image)
+            (folders["cohn-kanade-images"] / f"{stem}{t:08d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
             lines = "".join(f"   {x:.7e}   {y:.7e}\n" for x, y in points)
             (folders["Landmarks"] / f"{stem}{t:08d}_landmarks.txt").write_text(lines, encoding="utf-8")
         (folders["Emotion"] / f"{stem}{length:08d}_emotion.txt").write_text(f"   {emotion:.7e}\n", encoding="utf-8")

@@ -16,9 +16,11 @@ from stages.tables.errors import UserError
 if sys.platform != "win32":
     import fcntl
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
-              errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)  # fmt: skip
-"""What a full or read-only disk, or something in the way, says."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk says."""
+UNWRITABLE = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+              errno.ENOTEMPTY)  # fmt: skip
+"""What it says when it is full or read-only, or when something is in the way."""
 
 
 @contextmanager
@@ -38,11 +40,16 @@ def atomic(path: Path | str) -> Iterator[Path]:
         about = Path(os.fsdecode(error.filename or temporary))
         if error.errno not in UNWRITABLE or about not in (temporary, path, *path.parents):
             raise
-        reason = os.strerror(error.errno or 0).lower()
-        raise UserError(f"{path}: cannot be written ({reason}); free some space or change its permissions") from None
+        raise unwritable(path, error) from None
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def unwritable(path: object, error: OSError) -> UserError:
+    """The sentence for a file that cannot be written."""
+    reason = os.strerror(error.errno or 0).lower()
+    return UserError(f"{path}: cannot be written ({reason}); free some space or change its permissions")
 
 
 def write(path: Path | str, content: str | bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import networkx as nx
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
@@ -30,6 +32,8 @@ def graph() -> nx.DiGraph:
             return stages
     except DvcException as error:
         raise UserError(f"dvc.yaml: DVC cannot read the pipeline here ({error}); run from the repository") from None
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(f"DVC cannot write its files ({error}); free some space or change its permissions") from None
 
 
 def order(stages: nx.DiGraph) -> list[str]:

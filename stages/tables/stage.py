@@ -46,6 +46,10 @@ def run(main: Callable[[], None], description: str | None = None) -> None:
                 files.write(time_file(stage), json.dumps(took) + "\n")
     except UserError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in files.FULL:
+            raise
+        sys.exit(f"error: {files.unwritable(error.filename or 'a file', error)}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ class Checkpoint:
             "random": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all(),
         }
-        with files.atomic(self.path) as file:
-            torch.save(content, file)
+        buffer = BytesIO()  # torch's own message of a full disk would say nothing
+        torch.save(content, buffer)
+        files.write(self.path, buffer.getvalue())
         self._written = time.monotonic()
 
     def resume(self, network: nn.Module, state: Any) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import torch as safetensors
 from torch import nn
 
 from stages.tables import files
@@ -36,8 +36,8 @@ def save(path: Path, model: str, config: Section, network: nn.Module | None, **a
     built = {"class": type(network).__name__, **network.sizes} if network else None  # type: ignore[dict-item]
     header = json.dumps({"model": model, "config": config.model_dump(), "network": built, **about})
     tensors = network.state_dict() if network else {}
-    with files.atomic(path) as file:
-        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, file, {"about": header})
+    plain = {name: value.cpu().contiguous() for name, value in tensors.items()}
+    files.write(path, safetensors.save(plain, {"about": header}))
 
 
 def load(path: Path) -> Weights:

@@ -8,7 +8,11 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+
+import xlwt
+from openpyxl import Workbook, load_workbook
 
 from tests.damage.case import REFUSED, SAME, Case, flip, replaced, rewritten, verdict
 
@@ -42,6 +46,21 @@ def _lines(numbers: Iterable[int]) -> bytes:
     return f'<worksheet xmlns="{space}"><sheetData>{cells}</sheetData></worksheet>'.encode()
 
 
+def _as_old(change: Callable[[random.Random, bytes], bytes]) -> Callable[[random.Random, Path], None]:
+    """The same lines in Excel's old format, changed. It has no checksum: a flipped bit may be a new value."""
+
+    def spoil(rng: random.Random, file: Path) -> None:
+        book, content = xlwt.Workbook(), BytesIO()
+        page = book.add_sheet("Sheet1")
+        for row, line in enumerate(load_workbook(file).active.iter_rows(values_only=True)):
+            for column, value in enumerate(line):
+                page.write(row, column, value)
+        book.save(content)
+        file.write_bytes(change(rng, content.getvalue()))
+
+    return spoil
+
+
 LAUGHS = (
     b'<!DOCTYPE x [<!ENTITY a "ha">'
     + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
@@ -57,6 +76,9 @@ SHEETS = (
     Case("spreadsheet that is CSV", rewritten(lambda rng, data: b"Subject,Filename\n1,EP02_01f\n"), (REFUSED,)),
     Case("spreadsheet of the old format", rewritten(
         lambda rng, data: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + rng.randbytes(5000)), (REFUSED,)),
+    Case("spreadsheet of the old format, whole", _as_old(lambda rng, data: data), (SAME,)),
+    Case("spreadsheet of the old format, cut short", _as_old(
+        lambda rng, data: data[: rng.randrange(len(data))]), (REFUSED,), 20),
     Case("spreadsheet of 100 MB, packed", _replaced_part(bytes(100_000_000)), (REFUSED,)),
     Case("spreadsheet of 100 000 lines", _replaced_part(_lines(range(1, 100_001))), (REFUSED,)),
     Case("line number 999 999 999", _replaced_part(_lines([999_999_999])), (REFUSED,)),
@@ -75,8 +97,6 @@ class Sheets:
     scratch: Path
 
     def __post_init__(self) -> None:
-        from openpyxl import Workbook
-
         from stages.ingest import casme2
 
         shutil.rmtree(self.scratch, ignore_errors=True)
