@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from lmf_fer.predict import clips
-from lmf_fer.predict.command import expressions
+from lmf_fer.predict.command import doubt
 from lmf_fer.predict.predictor import Answer
 from lmf_fer.spot import films, page, tables
 from lmf_fer.spot.films import Film
@@ -154,13 +154,20 @@ def test_a_hundred_odd_films_get_a_sentence_or_a_mark(tmp_path: Path) -> None:
     assert count == ODD
 
 
-def test_predict_counts_expressions(tmp_path: Path) -> None:
+def test_predict_doubts_a_clip_that_is_not_one_expression_from_neutral_to_its_height(tmp_path: Path) -> None:
     seconds = np.arange(240) / 30
-    for peaks in ([3.0], [2.0, 5.5]):
-        course = sum(8 * np.exp(-(((seconds - peak) / 0.3) ** 2) / 2) for peak in peaks)
-        points = track(np.asarray(course), 0 * seconds).astype(np.float32)
-        answer = Answer({}, 0, None, "", Landmarks(points, [], np.zeros(0)))
-        assert expressions(tmp_path, answer) == len(peaks)
+    bells = [8 * np.exp(-(((seconds - peak) / 0.3) ** 2) / 2) for peak in (2.0, 5.5)]
+    rises = 8 / (1 + np.exp(-(seconds - 6) / 0.2))
+    for course, words in ((bells[0] + bells[1], "holds 2 expressions"), (rises, None), (0 * seconds, None),
+                          (bells[1], "highest in frame 16. of 240 and relaxes")):  # fmt: skip
+        points = track(course, 0 * seconds).astype(np.float32)
+        remark = doubt(tmp_path, Answer({}, 0, None, "", Landmarks(points, [], np.zeros(0))))
+        if words is None:
+            assert remark is None
+        else:
+            assert remark is not None
+            assert re.match(words, remark.removeprefix("its expression is "))
+            assert "lmf-fer spot" in remark
 
 
 @pytest.fixture(scope="module")
