@@ -46,7 +46,7 @@ def spot(
     networks: Literal["auto", "run", "shipped"],
     rate: float,
     video: bool = False,
-    camera: int | None = None,
+    camera: int | str | None = None,
 ) -> None:
     """Writes events, frames and rejected of all films in and below ``paths`` to ``out``, and a page of each.
 

@@ -96,7 +96,7 @@ class Faces:
         shrink = min(1.0, WORKING / max(grey.shape))
         picture = grey if shrink == 1 else cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         new = set()
-        for found in self.detector(picture, 0):
+        for found in sorted(self.detector(picture, 0), key=lambda found: found.left()):
             left, top, width, height = (v / shrink for v in (found.left(), found.top(), found.width(), found.height()))
             box = Box(left, top, width, height)
             owner = next((p for p, face in self.here.items() if overlap(box, face.box) > OVERLAP), None)
