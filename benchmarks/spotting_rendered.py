@@ -36,9 +36,9 @@ from stages.simulate.params import Simulate
 from stages.tables import files, params, stage
 from stages.tables.points import LEFT_BROW, NOSE, RIGHT_BROW
 
-DEVELOPMENT, REPORTED, SECONDS = range(2000, 2001), range(100, 104), 40.0
+DEVELOPMENT, REPORTED, SECONDS = range(2000, 2001), range(100, 104), 30.0
 """People on whom the baselines' thresholds are chosen, and on whom is reported; each has two films of so many s."""
-SCENES, SCENE_SECONDS = ((200, 201), (202, 203)), 24.0
+SCENES, SCENE_SECONDS = ((200, 201), (202, 203)), 20.0
 """Pairs of people who share a film, and its length, s."""
 PROMINENCES = np.geomspace(0.005, 1, 25)
 """Of the peaks of flow, px of a face 128 px wide, of which the best on the development films is taken."""
