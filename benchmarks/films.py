@@ -3,13 +3,17 @@
 A film with expressions holds macro- and micro-expressions among stretches of neutral face; both kinds of film hold
 blinks, speech-like motion of the mouth, turns and sway of the head. Lengths of expressions follow what is published of
 CAS(ME)^2 and SAMM Long Videos: macro 0.6 to 4 s, micro up to 0.5 s. All numbers are ours.
+
+A scene shows two people, both or one of them at a time, and is cut from one shot to the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
+import cv2
 import numpy as np
 
 from stages.simulate import sequence, tree
@@ -20,6 +24,10 @@ from stages.tables.schema import EMOTIONS
 
 SEED = 21_000_000
 """People of films: no data set and no network's training draws from this seed."""
+CALM = 0.3
+"""Least time between a cut and an expression, s."""
+HALF, CLOSE = 400, 1.25
+"""Width of the picture of one person among two, px, and how much nearer one is seen who is alone."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,29 @@ class Script:
     events: list[Truth]
 
 
-def script(person: int, seconds: float, expressive: bool, variety: Variety) -> Script:
-    """A film of person ``person``, from this number alone."""
+@dataclass(frozen=True)
+class Scene:
+    """What a film of two people shows: their scripts, and its shots.
+
+    A shot is its first frame, the frame after its last, from 0, and who is seen: positions in ``scripts``.
+    """
+
+    scripts: tuple[Script, Script]
+    shots: list[tuple[int, int, tuple[int, ...]]]
+
+    def seen(self, person: int) -> list[Truth]:
+        """The expressions of a person that the film shows: no cut is in any."""
+        return [event for event in self.scripts[person].events
+                if any(person in who and first < event.onset and event.offset <= stop
+                       for first, stop, who in self.shots)]  # fmt: skip
+
+
+def script(person: int, seconds: float, expressive: bool, variety: Variety, rate: float | None = None) -> Script:
+    """A film of person ``person``, from this number alone, and of its own ``rate`` if none is given."""
     generator = np.random.default_rng([SEED, person, 1])
     own = habits(variety, np.random.default_rng([SEED, person, 0]))
-    rate = float(generator.choice([25.0, 30.0]))
+    own_rate = float(generator.choice([25.0, 30.0]))
+    rate = rate or own_rate
     time = np.arange(round(seconds * rate)) / rate
     actions = 2 * variety.resting_motion * RESTING[None, :, None] * _wander(time, (len(UNITS), 1), 4.0, generator)
     actions = actions * np.ones(2)
@@ -87,6 +113,23 @@ def script(person: int, seconds: float, expressive: bool, variety: Variety) -> S
     for _ in range(int(seconds / 15)):
         light = light * (1 + generator.uniform(-0.15, 0.15) * _smooth((time - generator.uniform(0, seconds)) / 0.3))
     return Script(rate, Score(np.zeros((len(UNITS), 2)), actions, poses), light, events)
+
+
+def scene(first: int, second: int, seconds: float, variety: Variety) -> Scene:
+    """A film of two people, from their numbers alone: both, the one, the other, and both again.
+
+    It is cut where neither shows an expression, as near to a quarter, half and three quarters of it as can be.
+    """
+    one = script(first, seconds, True, variety)
+    other = script(second, seconds, True, variety, one.rate)
+    calm = np.ones(len(one.light), bool)
+    for event in one.events + other.events:
+        calm[max(event.onset - round(CALM * one.rate), 0) : event.offset + round(CALM * one.rate)] = False
+    quarter = len(calm) // 4
+    places = np.flatnonzero(calm)
+    cuts = [int(places[np.abs(places - quarter * k).argmin()]) for k in (1, 2, 3)]
+    shots = zip(pairwise([0, *cuts, len(calm)]), ((0, 1), (0,), (1,), (0, 1)), strict=True)
+    return Scene((one, other), [(*part, who) for part, who in shots])
 
 
 def _poses(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -154,3 +197,32 @@ def rendered(person: int, told: Script, variety: Variety, noise: float) -> Itera
                                       strict=True):  # fmt: skip
         seen = image * light + noise * generator.standard_normal(image.shape, np.float32)
         yield np.clip(np.rint(seen), 0, 255).astype(np.uint8), points
+
+
+def scene_rendered(
+    people: tuple[int, int], told: Scene, variety: Variety, noise: float
+) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray]]]:
+    """Each frame, uint8 (height, 2 * HALF), and the true landmarks (68, 2), px, of who is seen: 0, 1 or both.
+
+    Two sit side by side. Who is alone is seen from nearer.
+    """
+    for first, stop, who in told.shots:
+        films = []
+        for person in who:
+            whole = told.scripts[person]
+            score = replace(whole.score, actions=whole.score.actions[first:stop], poses=whole.score.poses[first:stop])
+            part = replace(whole, score=score, light=whole.light[first:stop])
+            films.append(rendered(people[person], part, variety, noise))
+        for pictures in zip(*films, strict=True):
+            side = (pictures[0][0].shape[1] - HALF) // 2
+            if len(who) == 2:
+                image = np.hstack([picture[:, side : side + HALF] for picture, _ in pictures])
+                places = {person: points + np.array([k * HALF - side, 0]) for k, (person, (_, points)) in
+                          enumerate(zip(who, pictures, strict=True))}  # fmt: skip
+            else:
+                ((picture, points),) = pictures
+                above = round((CLOSE - 1) / 2 * picture.shape[0])
+                large = cv2.resize(picture, None, fx=CLOSE, fy=CLOSE, interpolation=cv2.INTER_CUBIC)
+                image = large[above : above + picture.shape[0], : 2 * HALF]
+                places = {who[0]: CLOSE * (points + 0.5) - 0.5 - np.array([0, above])}
+            yield np.ascontiguousarray(image), places

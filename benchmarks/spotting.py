@@ -1,7 +1,6 @@
 """Does ``lmf-fer spot`` find the expressions in films of minutes, and name them?
 
     python -m benchmarks.spotting                   # landmark tracks of 16 people, minutes on one core
-    python -m benchmarks.spotting --rendered        # rendered films of few people, through the whole of spot
     python -m benchmarks.spotting --videos ROOT     # CAS(ME)^2 or SAMM Long Videos as their authors ship them
 
 Simulated films (benchmarks/films.py) of people who are in no training. What a method can choose was chosen on other
@@ -10,24 +9,20 @@ Metrics are the grand challenge's (MEGC): an expression is found when the interv
 true one at IoU 0.5 and is of the same kind; precision, recall and F1 are of all films together. STRS is F1 of spotting
 times the mean over emotions of F1 of recognition, of the expressions that were found. False alarms are counted on films
 with blinks, speech-like motion and turns of the head only. The table of tracks is written to spotting.md beside this
-file, the others are printed. Emotions of CAS(ME)^2 are the challenge's three classes, and SAMM has none.
+file, that of a data set is printed. Emotions of CAS(ME)^2 are the challenge's three classes, and SAMM has none.
 
-Baselines: SFEM against the film's median landmarks, above a fixed threshold; and, where there are pictures, optical
-flow over 0.3 s about the brows and the mouth, less that of the nose, its main direction (MDMO: Liu et al., IEEE Trans.
-Affective Computing 7, 2016), and a peak finder.
+The baseline is SFEM against the film's median landmarks, above a fixed threshold. benchmarks/spotting_rendered.py has
+films that are rendered, through the whole of spot.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
-from scipy.signal import find_peaks
 
 from benchmarks import common, films, long_videos
 from lmf_fer.predict.predictor import Predictor
@@ -38,9 +33,8 @@ from stages.featurize.lmf import lmf, sfem
 from stages.ingest.megc import CODES, pictures
 from stages.simulate.actors import errors, people
 from stages.simulate.assets import load
-from stages.simulate.params import Simulate, Variety
+from stages.simulate.params import Variety
 from stages.tables import params, stage
-from stages.tables.points import LEFT_BROW, NOSE, RIGHT_BROW
 from stages.tables.schema import EMOTIONS
 
 DEVELOPMENT, REPORTED = range(1000, 1008), range(16)
@@ -48,12 +42,6 @@ DEVELOPMENT, REPORTED = range(1000, 1008), range(16)
 SECONDS = 90.0
 OVERLAP = 0.5
 """Intersection over union at which an expression is found."""
-RENDERED, RENDERED_SECONDS = (range(2000, 2001), range(100, 102)), 20.0
-"""The people of rendered films, for development and reported, and the length of each of their two films."""
-PROMINENCES = np.geomspace(0.005, 1, 25)
-"""Of the peaks of flow, px of a face 128 px wide, of which the best on the development films is taken."""
-PLACES = (RIGHT_BROW, LEFT_BROW, slice(48, 49), slice(54, 55), slice(50, 53), slice(56, 59))
-"""Landmarks about which flow is measured: the brows, the corners of the mouth, the lips."""
 THRESHOLDS = np.geomspace(0.2, 20, 41)
 """Of the baseline's SFEM, 1/px, of which the best on the development films is taken."""
 
@@ -201,122 +189,10 @@ def sfem_spotter(development: list[Track]) -> Callable[[np.ndarray, float], list
     return lambda points, rate: by_sfem(points, sizes(points), rate, best)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A film, read: what spot finds, the landmarks (frames, 68, 2), and the size of flow (frames,)."""
-
-    rate: float
-    events: list[films.Truth]
-    found: list[Found]
-    points: np.ndarray
-    flow: np.ndarray
-
-
-def watch(frames: Iterable[np.ndarray], rate: float, events: list[films.Truth]) -> Seen:
-    """Everything that the methods need of a film of one person, ``frames`` uint8 (height, width)."""
-    spotter, dis = Spotter(), cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    found, points, flow = [], [], [0.0]
-    before: deque[np.ndarray] = deque(maxlen=max(round(0.3 * rate), 1))
-    for number, frame in enumerate(frames):
-        found += spotter(number / rate, frame)
-        last = points[-1] if points else np.zeros((68, 2), np.float32)
-        points.append(next((moment.points for moment, _ in spotter.moments.values()), last))
-        if before and points[0].any():
-            flow.append(main_direction(dis, before[0], frame, points[-1]))
-        elif before:
-            flow.append(0.0)
-        before.append(frame)
-    found += spotter.close()
-    spotted = [Found(e.onset, e.apex, e.offset, e.kind, e.points) for e in found]
-    return Seen(rate, events, spotted, np.array(points), np.array(flow[: len(points)]))
-
-
-def main_direction(dis: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray, points: np.ndarray) -> float:
-    """Mean over PLACES of the mean length of flow in its most frequent direction of eight, px of a 128 px face."""
-    left, top = np.maximum(points.min(axis=0), 0).astype(int)
-    right, bottom = np.maximum(points.max(axis=0), (left + 8, top + 8)).astype(int)
-    scale = 128 / (right - left)
-    crops = [frame[top:bottom, left:right] for frame in (before, after)]
-    if min(crops[0].shape) < 8:
-        return 0.0
-    motion = dis.calc(*(cv2.resize(crop, None, fx=scale, fy=scale) for crop in crops), None)
-    inside = (points - (left, top)) * scale
-
-    def around(place: slice) -> np.ndarray:
-        (x, y), (width, height) = inside[place].mean(axis=0).astype(int), motion.shape[1::-1]
-        x, y = min(max(x, 8), width - 8), min(max(y, 8), height - 8)
-        return motion[y - 8 : y + 8, x - 8 : x + 8].reshape(-1, 2)
-
-    head = around(NOSE).mean(axis=0)
-    sizes = []
-    for place in PLACES:
-        moved = around(place) - head
-        way = np.floor((np.arctan2(moved[:, 1], moved[:, 0]) + np.pi) / (np.pi / 4)).astype(int) % 8
-        main = np.bincount(way, minlength=8).argmax()
-        sizes.append(float(np.linalg.norm(moved[way == main].mean(axis=0))))
-    return float(np.mean(sizes))
-
-
-def by_flow(seen: Seen, prominence: float) -> list[Found]:
-    """The baseline: from half the height before a peak of flow to half the height after it."""
-    smooth = np.convolve(seen.flow, np.ones(5) / 5, "same")
-    peaks, about = find_peaks(smooth, prominence=prominence, width=1)
-    found = []
-    for peak, first, last in zip(peaks, about["left_ips"], about["right_ips"], strict=True):
-        kind = "micro" if (last - first) / seen.rate <= MICRO else "macro"
-        part = seen.points[int(first) : max(int(peak) + 1, int(first) + 3)]
-        found.append(Found(int(first) + 1, int(peak) + 1, int(last) + 1, kind, part))
-    return found
-
-
-def best(choices: np.ndarray, seen: Sequence[Seen], spot: Callable[[Seen, float], list[Found]]) -> float:
-    """The choice of the best F1."""
-
-    def f1(choice: float) -> float:
-        total = Count()
-        for film in seen:
-            total.add(film.events, spot(film, choice), None, 1)
-        return total.f1()
-
-    return max(choices.tolist(), key=f1)
-
-
-def rendered(numbers: range) -> Iterator[Seen]:
-    """Two rendered films of each person, one with expressions and one without, both read."""
-    settings = params.read(Simulate)
-    for number, part in stage.progress([(n, part) for n in numbers for part in (0, 1)], "films"):
-        told = films.script(2 * number + part, RENDERED_SECONDS, part == 0, settings.variety)
-        frames = (image for image, _ in films.rendered(number, told, settings.variety, settings.noise))
-        yield watch(frames, told.rate, told.events)
-
-
-def of_rendered(name: Callable[[np.ndarray], int]) -> str:
-    """The table of the methods on rendered films."""
-    development, reported = (list(rendered(numbers)) for numbers in RENDERED)
-
-    def sfem_of(seen: Seen, threshold: float) -> list[Found]:
-        return by_sfem(seen.points, sizes(seen.points), seen.rate, threshold)
-
-    threshold, prominence = best(THRESHOLDS, development, sfem_of), best(PROMINENCES, development, by_flow)
-    methods: dict[str, Callable[[Seen], list[Found]]] = {
-        "LMF-FER spot": lambda seen: seen.found,
-        "main direction of flow, peaks": lambda seen: by_flow(seen, prominence),
-        "SFEM, fixed threshold": lambda seen: sfem_of(seen, threshold),
-    }
-    rows = {}
-    for method, spot in methods.items():
-        total = Count()
-        for seen in reported:
-            total.add(seen.events, spot(seen), name, len(seen.points) / seen.rate / 60)
-        rows[method] = total.row()
-    events = sum(len(seen.events) for seen in reported)
-    return (
-        "Expressions in rendered films",
-        f"""{common.markdown(pd.DataFrame(rows).T, "{:.2f}".format)}
-Rendered films of {len(RENDERED[1])} simulated people, two of {RENDERED_SECONDS:g} s each, with {events} expressions.
-The baselines' thresholds were chosen on {len(RENDERED[0])} other person.
-""",
-    )
+def shipped() -> Callable[[np.ndarray], int]:
+    """The code of the emotion that the shipped LMF-FER sees in landmarks (n, 68, 2)."""
+    predictor = Predictor.load(networks="shipped")
+    return lambda points: int(predictor.recognise(points)[0].argmax()) + 1
 
 
 def of_videos(root: Path, name: Callable[[np.ndarray], int]) -> str:
@@ -325,29 +201,23 @@ def of_videos(root: Path, name: Callable[[np.ndarray], int]) -> str:
     total = Count()
     for video in stage.progress(long_videos.read(root), "videos"):
         numbers = list(pictures(video.folder))
-        seen = watch((frame.grey for frame in Film(video.folder, video.rate)), video.rate, video.events)
-        found = [Found(*(numbers[k - 1] for k in (f.onset, f.apex, f.offset)), f.kind, f.points) for f in seen.found]
+        spotter = Spotter()
+        known = [event for frame in Film(video.folder, video.rate) for event in spotter(frame.time, frame.grey)]
+        events = [*known, *spotter.close()]
+        found = [Found(*(numbers[k - 1] for k in (e.onset, e.apex, e.offset)), e.kind, e.points) for e in events]
         total.add(video.events, found, lambda points: classes[name(points)], len(numbers) / video.rate / 60)
     return common.markdown(pd.DataFrame({"LMF-FER spot": total.row()}).T, "{:.4f}".format)
 
 
 def main() -> None:
     parser = common.parser(__doc__)
-    parser.add_argument("--rendered", action="store_true", help="rendered films instead of landmark tracks")
     parser.add_argument("--videos", type=Path, metavar="ROOT", help="a data set of long videos")
     arguments = parser.parse_args()
     common.one_thread()
     variety = params.line("simulate.variety", Variety)
-    predictor = Predictor.load(networks="shipped")
-
-    def name(points: np.ndarray) -> int:
-        return int(predictor.recognise(points)[0].argmax()) + 1
-
+    name = shipped()
     if arguments.videos:
         print(of_videos(arguments.videos, name))
-        return
-    if arguments.rendered:
-        print(of_rendered(name))
         return
     development, reported = tracks(DEVELOPMENT, variety), tracks(REPORTED, variety)
     methods = {"LMF-FER spot": by_finder, "SFEM, fixed threshold": sfem_spotter(development)}

@@ -114,7 +114,8 @@ INSTEAD = {
     "python -m benchmarks.scale --sizes 1 10 100": ("python -m benchmarks.scale --help", "minutes"),
     "python -m benchmarks.seeds 2017 2018 2019": ("python -m benchmarks.seeds --help", "minutes"),
     "python -m benchmarks.spotting": ("python -m benchmarks.spotting --help", "minutes"),
-    "python -m benchmarks.spotting --rendered": ("python -m benchmarks.spotting --help", "minutes"),
+    "python -m benchmarks.spotting_cost": ("python -m benchmarks.spotting_cost --help", "minutes"),
+    "python -m benchmarks.spotting_rendered": ("python -m benchmarks.spotting_rendered --help", "minutes"),
     "python -m benchmarks.spotting --videos CASME2_LONG": (
         "python -m benchmarks.spotting --help", "the data set is no part of the project"),
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),

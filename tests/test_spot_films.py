@@ -19,18 +19,21 @@ import pytest
 from PIL import Image
 
 from lmf_fer.predict import clips
-from lmf_fer.predict.command import expressions
+from lmf_fer.predict.command import doubt
 from lmf_fer.predict.predictor import Answer
-from lmf_fer.spot import films, page, tables
+from lmf_fer.spot import Spotter, command, films, page, tables
+from lmf_fer.spot.album import KEPT, Album
+from lmf_fer.spot.events import AROUND, LONGEST
 from lmf_fer.spot.films import Film
 from stages.landmark.landmarker import Landmarks
-from stages.tables import parquet
-from stages.tables.errors import Unusable
+from stages.landmark.params import Landmark
+from stages.tables import params, parquet
+from stages.tables.errors import Unusable, UserError
 from tests import browser
 from tests.conftest import ROOT, write_params
 from tests.test_spot import track
 
-ODD = 100
+ODD = 103
 
 
 def written(file: Path, frames: list[np.ndarray], code: str = "mp4v", rate: float = 15) -> Path:
@@ -127,6 +130,16 @@ def odd(folder: Path) -> Iterator[tuple[Path, bool]]:
     for name, code in (("avi.mp4", "MJPG"), ("mp4.gif", "mp4v"), ("gif.mov", "gif")):  # another ending
         (folder / name).write_bytes(whole[code])
         yield folder / name, True
+    hours = bytearray(whole["MJPG"])
+    for place in (hours.index(b"avih") + 24, hours.index(b"strh") + 40):  # the frames that its two headers tell
+        hours[place : place + 4] = (8 * 3600 * 15).to_bytes(4, "little")
+    (folder / "hours.avi").write_bytes(hours)
+    (folder / "sizes").mkdir()
+    for k, frame in enumerate(ramps(40)):
+        cv2.imwrite(str(folder / f"sizes/{k}.png"), cv2.resize(frame, (200, 150)) if k < 20 else frame)
+    (folder / "dots").mkdir()
+    Image.new("L", (1, 1)).save(folder / "dots/1.png")
+    yield from ((folder / name, False) for name in ("hours.avi", "sizes", "dots"))
     for name, size in (("dot", (1, 1)), ("line", (2000, 2)), ("small", (64, 64))):
         Image.new("L", size).save(folder / f"{name}.png")
         yield folder / f"{name}.png", False
@@ -148,19 +161,30 @@ def test_a_hundred_odd_films_get_a_sentence_or_a_mark(tmp_path: Path) -> None:
             assert sentence.startswith(str(file)), sentence
         assert whole == (frames == 40 and not film.marks) or "spoilt" in file.name, (file.name, frames, film.marks)
         assert frames > 0 or sentence, file.name
+        if file.name == "hours.avi":
+            assert film.marks == ["ends after 40 of the 432000 frames that its header tells"]
+        if file.name == "sizes":
+            assert film.marks == ["changes the size of its frames 1 times; each change counts as a cut"]
         if "cut" in file.name and 0 < frames < 39 and not file.name.endswith("gif"):
             assert film.marks == [f"ends after {frames} of the 40 frames that its header tells"]
         count += 1
     assert count == ODD
 
 
-def test_predict_counts_expressions(tmp_path: Path) -> None:
+def test_predict_doubts_a_clip_that_is_not_one_expression_from_neutral_to_its_height(tmp_path: Path) -> None:
     seconds = np.arange(240) / 30
-    for peaks in ([3.0], [2.0, 5.5]):
-        course = sum(8 * np.exp(-(((seconds - peak) / 0.3) ** 2) / 2) for peak in peaks)
-        points = track(np.asarray(course), 0 * seconds).astype(np.float32)
-        answer = Answer({}, 0, None, "", Landmarks(points, [], np.zeros(0)))
-        assert expressions(tmp_path, answer) == len(peaks)
+    bells = [8 * np.exp(-(((seconds - peak) / 0.3) ** 2) / 2) for peak in (2.0, 5.5)]
+    rises = 8 / (1 + np.exp(-(seconds - 6) / 0.2))
+    for course, words in ((bells[0] + bells[1], "holds 2 expressions"), (rises, None), (0 * seconds, None),
+                          (bells[1], "highest in frame 16. of 240 and relaxes")):  # fmt: skip
+        points = track(course, 0 * seconds).astype(np.float32)
+        remark = doubt(tmp_path, Answer({}, 0, None, "", Landmarks(points, [], np.zeros(0))))
+        if words is None:
+            assert remark is None
+        else:
+            assert remark is not None
+            assert re.match(words, remark.removeprefix("its expression is "))
+            assert "lmf-fer spot" in remark
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +197,67 @@ def project(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     film = [small[0]] * 20 + small + [small[-1]] * 3 + small[::-1] + [small[0]] * 20
     for name in ("1.avi", "2.avi"):
         written(folder / name, film, "MJPG")
+    other = next(iter(clips.frames(sorted(simulated.glob("cohn-kanade-images/S002/*"))[0])))
+    written(folder / "other.avi", [cv2.resize(other, (320, 245))], "MJPG")
     return folder
+
+
+def test_several_faces_in_frames_of_several_sizes_keep_their_numbers(project: Path) -> None:
+    """Two side by side, then one from nearer, then both again: nothing is silent, and nobody is counted twice."""
+    one, other = (next(iter(Film(path))).grey for path in (project / "1.avi", project / "other.avi"))
+    folder = project / "two"
+    folder.mkdir()
+    near = cv2.resize(other, None, fx=1.25, fy=1.25)
+    for k, frame in enumerate([np.hstack([one, other])] * 6 + [near] * 6 + [np.hstack([one, other])] * 6):
+        cv2.imwrite(str(folder / f"{k:02}.png"), frame)
+    done = spot(project, "two", "--out", "several")
+    output, errors = done.communicate()
+    assert (done.returncode, b"Traceback" in errors) == (0, False), errors
+    assert b"changes the size of its frames 2 times" in output
+    frames = pd.read_csv(project / "several/frames.csv")
+    assert frames.groupby("frame")["person"].apply(list).to_list() == [[1, 2]] * 6 + [[2]] * 6 + [[1, 2]] * 6
+
+
+def test_a_camera_gives_frames_as_they_come_until_it_is_stopped(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera = films.Live(str(project / "1.avi"))  # a film in a camera's place: the same reader, and the clock's times
+    start, times = time.monotonic(), []
+    for frame in camera:
+        times.append(frame.time)
+        camera.stopped = frame.number == 5
+    assert len(times) == 5
+    assert times == sorted(set(times))
+    assert times[-1] <= time.monotonic() - start
+    monkeypatch.chdir(project)
+    command.spot([], tmp_path / "seen", "shipped", 15, camera=str(project / "1.avi"))
+    seen = pd.read_csv(tmp_path / "seen/frames.csv")
+    assert len(seen) == len(list(Film(project / "1.avi")))
+    assert "camera" in capsys.readouterr().out
+    with pytest.raises(UserError, match="none of 1 films"):
+        command.spot([], tmp_path / "missing", "shipped", 30, camera=99)
+    assert "camera 99: not used; cannot be read; is it there" in capsys.readouterr().err
+
+
+def state(spotter: Spotter, album: Album) -> int:
+    """How many things a spotter and its album keep."""
+    finders = [len(f.moments) + len(f.quiet) + len(f.waiting) for f in spotter.finders.values()]
+    pictures = sum(len(pictures) for pictures in album.people.values())
+    return sum(finders) + pictures + len(spotter.faces.gone) + len(spotter.faces.here) + len(spotter.anchored)
+
+
+def test_memory_does_not_grow_with_the_film(project: Path) -> None:
+    frames = [frame.grey for frame in Film(project / "1.avi")]
+    spotter, album, kept, rate = Spotter(params.read(Landmark, project / "params.yaml")), Album(), [], 5
+    for number in range(400):
+        frame, time = frames[number % len(frames)], number / rate
+        spotter(time, frame)
+        for person, (moment, _) in spotter.moments.items():
+            album.add(person, number + 1, time, frame, moment.points, 100)
+        album.forget(time)
+        kept.append(state(spotter, album))
+    quiet, seconds = 300, KEPT + LONGEST + 4 * AROUND
+    assert 300 < max(kept) < quiet + rate * seconds + 10
 
 
 def made(folder: Path) -> dict[str, bytes]:

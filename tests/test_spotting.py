@@ -7,7 +7,7 @@ import numpy as np
 import openpyxl
 import pytest
 
-from benchmarks import films, long_videos, spotting
+from benchmarks import films, long_videos, spotting, spotting_rendered
 from benchmarks.films import Truth
 from benchmarks.spotting import Count, Found
 from lmf_fer.predict.predictor import Predictor
@@ -100,13 +100,13 @@ def test_flow_in_one_direction_is_a_peak() -> None:
     moved = picture.copy()
     moved[95:150, 95:150] = picture[93:148, 95:150]
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    assert spotting.main_direction(dis, picture, picture, points) < 0.1
-    assert spotting.main_direction(dis, picture, moved, points) > 1
+    assert spotting_rendered.main_direction(dis, picture, picture, points) < 0.1
+    assert spotting_rendered.main_direction(dis, picture, moved, points) > 1
     flow = np.r_[np.zeros(20), np.hanning(10), np.zeros(20)]
-    seen = spotting.Seen(25, [], [], np.zeros((50, 68, 2)), flow)
-    (event,) = spotting.by_flow(seen, 0.2)
+    seen = spotting_rendered.Seen(25, [], [], np.zeros((50, 68, 2)), np.zeros(50), flow)
+    (event,) = spotting_rendered.by_flow(seen, 0.2)
     assert 20 < event.onset < event.apex < event.offset < 32
-    assert spotting.by_flow(seen, 2.0) == []
+    assert spotting_rendered.by_flow(seen, 2.0) == []
 
 
 def tree(root: Path, sheet: str, folders: list[str], *sheets: list[tuple[object, ...]]) -> Path:

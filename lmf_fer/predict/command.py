@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,9 @@ from lmf_fer.spot.events import Finder
 from stages.ingest.sequence import printable
 from stages.tables.errors import Unusable, UserError
 from stages.tables.parallel import each
+
+RELAXED = 0.5
+"""Share of its apex's size below which a clip's expression has relaxed when it ends."""
 
 
 def predict(
@@ -41,9 +45,8 @@ def predict(
             answer = predictor.answer(result)
             branches[answer.branch] += 1
             writer.write(name, answer)
-            if (count := expressions(clip, answer)) > 1:
-                print(f"{name}: holds {count} expressions, and was read as one; lmf-fer spot names each",
-                      file=sys.stderr)  # fmt: skip
+            if remark := doubt(clip, answer):
+                print(f"{name}: {remark}", file=sys.stderr)
             plain = re.sub(r"[^\w.-]+", "_", printable(clip.name))
             stem = f"{branches.total():03}-{plain}"
             if strip or video:
@@ -60,11 +63,17 @@ def predict(
     print(f"predict: {counts} -> {out}/clips.csv, frames.csv")
 
 
-def expressions(clip: Path, answer: Answer) -> int:
-    """The number of expressions that the landmarks of a clip show."""
-    finder, rate = Finder(1), clips.rate(clip)
-    events = [event for k, points in enumerate(answer.landmarks.points) for event in finder(k + 1, k / rate, points)[1]]
-    return len([*events, *finder.close()])
+def doubt(clip: Path, answer: Answer) -> str | None:
+    """Why the landmarks of a clip are not those of one expression from neutral to its height; None if they are."""
+    finder, rate, points = Finder(1), clips.rate(clip), answer.landmarks.points
+    moments, known = zip(*(finder(k + 1, k / rate, frame) for k, frame in enumerate(points)), strict=True)
+    events = [*chain.from_iterable(known), *finder.close()]
+    if len(events) > 1:
+        return f"holds {len(events)} expressions, and was read as one; lmf-fer spot names each"
+    if events and moments[-1].size < RELAXED * events[0].size:
+        return (f"its expression is highest in frame {events[0].apex} of {len(points)} and relaxes again, but was read "
+                "as one that ends at its height; lmf-fer spot names it at its apex")  # fmt: skip
+    return None
 
 
 def measured(clip: Path, settings: Settings) -> Measured | Unusable:

@@ -46,7 +46,7 @@ def spot(
     networks: Literal["auto", "run", "shipped"],
     rate: float,
     video: bool = False,
-    camera: int | None = None,
+    camera: int | str | None = None,
 ) -> None:
     """Writes events, frames and rejected of all films in and below ``paths`` to ``out``, and a page of each.
 
@@ -67,7 +67,7 @@ def spot(
         folder = out / "films" / _name(film, predictor)
         with _own(folder) as work:
             if film.live or not (folder / "done.json").is_file():
-                _one(film, work, predictor)
+                one(film, work, predictor)
                 shutil.rmtree(folder, ignore_errors=True)
                 work.rename(folder)
         told = json.loads((folder / "done.json").read_text(encoding="utf-8"))
@@ -127,7 +127,7 @@ def _own(folder: Path) -> Iterator[Path]:
         os.close(held)
 
 
-def _one(film: Film, folder: Path, predictor: Predictor) -> None:
+def one(film: Film, folder: Path, predictor: Predictor) -> None:
     """One film into ``folder``: its tables, its page, and what there is to say of it."""
     spotter, album, name = Spotter(predictor.settings.landmark), Album(), film.name
     found: list[dict[str, Any]] = []

@@ -75,11 +75,21 @@ def _draw(image: np.ndarray, people: Sequence[Any], events: Sequence[Any], scale
             cv2.circle(image, (x, y), radius, GREEN, -1, cv2.LINE_AA)
         event = events[row["event"] - 1] if row["event"] else None
         text = f"{row['person']}" + (f": {event['says']} {event['share']:.0%} ({event['kind']})" if event else "")
-        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-        x, y = points.min(axis=0).round().astype(int)
-        x, y = int(np.clip(x, 2, max(2, image.shape[1] - width - 6))), max(int(y) - 12, height + 6)
+        size = max(0.5, image.shape[1] / 1600)
+        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+        (x, y), (_, below) = points.min(axis=0), points.max(axis=0)
+        x, y = round(float(x)), round(float(y - 0.6 * (below - y)))  # above the hair
+        x, y = int(np.clip(x, 8, max(8, image.shape[1] - width - 6))), max(y, height + 6)
         cv2.rectangle(image, (x - 3, y - height - 4), (x + width + 3, y + 5), (0, 0, 0), -1)
-        cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, WHITE if event else GREY, 1, cv2.LINE_AA)
+        if event:
+            cv2.rectangle(image, (x - 8, y - height - 4), (x - 3, y + 5), _bgr(event["colour"]), -1)
+        cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, WHITE if event else GREY, 1, cv2.LINE_AA)
+
+
+def _bgr(colour: str) -> tuple[int, int, int]:
+    """From "#rrggbb"."""
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return blue, green, red
 
 
 def _strip(width: int, end: float, courses: dict[int, np.ndarray], events: Sequence[Any]) -> np.ndarray:
@@ -87,11 +97,12 @@ def _strip(width: int, end: float, courses: dict[int, np.ndarray], events: Seque
     strip = np.full((BELOW, width, 3), 40, np.uint8)
     across = (width - 1) / max(end, 1e-9)
     for event in events:
-        red, green, blue = (int(event["colour"][k : k + 2], 16) for k in (1, 3, 5))
         left, right = (round(event[f"{place}_time"] * across) for place in ("onset", "offset"))
-        cv2.rectangle(strip, (left, 0), (max(right, left + 2), BELOW), (blue, green, red), -1)
+        cv2.rectangle(strip, (left, 0), (max(right, left + 2), BELOW), _bgr(event["colour"]), -1)
     top = page.highest(courses)
     for course in courses.values():
         line = np.column_stack([course[:, 0] * across, (BELOW - 4) * (1 - course[:, 1] / top) + 2])
         cv2.polylines(strip, [line.round().astype(np.int32)], False, WHITE, 1, cv2.LINE_AA)
+    for text, place in (("0:00", 3), (page.clock(end, 0), width - 9 * len(page.clock(end, 0)))):
+        cv2.putText(strip, text, (place, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, GREY, 1, cv2.LINE_AA)
     return strip

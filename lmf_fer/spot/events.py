@@ -15,10 +15,16 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import find_peaks
 
-from stages.tables.points import BROWS, EYE_CORNERS, LIPS, NOSE, POINTS
+from stages.tables.points import BROWS, EYE_CORNERS, JAW, LIPS, NOSE, POINTS
 
 HEAD = np.array(json.loads(Path(__file__).with_name("head.json").read_text(encoding="utf-8"))["points"])
-COUNTED = np.r_[BROWS, NOSE, LIPS]
+COUNTED = np.r_[19:25, NOSE, LIPS]
+"""Landmarks whose motion is an expression's size: not the jaw, the lids, or the brows' outer halves, which a turn of
+the head brings to its outline, where points slide."""
+STEADY = np.ones(POINTS)
+"""How far each point follows the head alone: what a rigid head does is fitted to points by these weights."""
+STEADY[LIPS], STEADY[BROWS], STEADY[JAW] = 0.2, 0.4, 0.3
+STEADY[[37, 38, 40, 41, 43, 44, 46, 47]] = 0  # lids
 MICRO = 0.5
 """Longest duration of a micro-expression, s (the field's convention)."""
 LEAST, DEVIATIONS = 0.006, 5.0
@@ -33,7 +39,7 @@ TURNED = 0.0004
 """Size that each degree of turn may seem to have."""
 SYLLABLE, AROUND, NEXT, LIPS_ALONE, HELD = 0.15, 1.5, 0.6, 0.5, 0.75
 """Speech: peaks of the lips of at least that share of the apex, three within AROUND s of it or two within NEXT s, when
-LIPS_ALONE of the motion is theirs and their mean over 0.5 s is less than HELD of the apex."""
+LIPS_ALONE of the motion is theirs and their mean over 0.5 s or over 1 s is less than HELD of the apex."""
 
 
 @dataclass(frozen=True)
@@ -184,8 +190,9 @@ class Finder:
         apex = size[[m.frame == event.apex for m in around]].max()
         times = np.array([m.time for m in around])[find_peaks(size, prominence=SYLLABLE * apex)[0]]
         beside = int((abs(times - event.apex_time) <= NEXT).sum())
-        held = lips[[abs(m.time - event.apex_time) <= 0.25 for m in around]].mean(axis=0)
-        slow = np.sqrt((held**2).sum(axis=1).mean()) / apex
+        away = np.array([abs(m.time - event.apex_time) for m in around])
+        held = [lips[away <= window].mean(axis=0) for window in (0.25, 0.5)]
+        slow = min(np.sqrt((mean**2).sum(axis=1).mean()) for mean in held) / apex
         spoken = (len(times) >= 3 or beside >= 2) and slow < HELD
         return None if spoken else len(times) / (2 * AROUND)
 
@@ -232,10 +239,7 @@ def explained(points: np.ndarray, neutral: np.ndarray) -> tuple[np.ndarray, np.n
         np.stack([one, zero], 1), np.stack([zero, one], 1), face, np.stack([-face[:, 1], face[:, 0]], 1),
         np.stack([depth, zero], 1), np.stack([zero, depth], 1),
     ])  # fmt: skip
-    usual = np.ones(POINTS)
-    usual[LIPS], usual[BROWS], usual[:17] = 0.2, 0.4, 0.3
-    usual[[37, 38, 40, 41, 43, 44, 46, 47]] = 0
-    weight = usual
+    weight = STEADY
     flat = modes.reshape(len(modes), -1)
     amount = np.zeros(len(modes))
     for _ in range(3):
@@ -243,6 +247,6 @@ def explained(points: np.ndarray, neutral: np.ndarray) -> tuple[np.ndarray, np.n
         amount = np.linalg.solve((flat * w) @ flat.T + 1e-9 * np.eye(len(flat)), (flat * w) @ moved.ravel())
         left = moved - np.tensordot(amount, modes, 1)
         off = np.linalg.norm(left, axis=1)
-        spread = 1.5 * max(float(np.median(off[usual > 0])), 1e-4)
-        weight = usual * np.minimum(1, spread / np.maximum(off, spread))
+        spread = 1.5 * max(float(np.median(off[STEADY > 0])), 1e-4)
+        weight = STEADY * np.minimum(1, spread / np.maximum(off, spread))
     return left, np.rad2deg(np.arcsin(np.clip(amount[4:], -1, 1)))

@@ -102,18 +102,23 @@ class Film:
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises Unusable, with a sentence, where there is nothing that can be used."""
-        number, last = 0, -1.0
+        number, last, resized = 0, -1.0, 0
+        shape: tuple[int, ...] = ()
         for stamp, grey in self._frames():
             if min(grey.shape) < SMALLEST or max(grey.shape) > LARGEST:
                 sides = f"{grey.shape[1]} x {grey.shape[0]}"
                 raise Unusable("frame", f"{self.name}: a frame is of {sides} px; {SMALLEST} to {LARGEST} can be used")
             number += 1
+            resized += bool(shape) and grey.shape != shape
+            shape = grey.shape
             last = stamp if stamp > last else last + 1 / self.rate  # time stamps that stand still or go back
             yield Frame(number, last, grey)
             if self.stopped:
                 return
         if number == 0:
             raise Unusable("no film", f"{self.name}: holds no frame that can be read; convert it, for example to .mp4")
+        if resized:
+            self.marks.append(f"changes the size of its frames {resized} times; each change counts as a cut")
         if self.length and number < self.length - max(1, TOLERATED * self.length):
             self.marks.append(f"ends after {number} of the {self.length} frames that its header tells")
 
@@ -133,7 +138,7 @@ class Film:
         except BROKEN:
             return self._video(str(path))
 
-    def _video(self, source: str | int) -> Grey:
+    def _video(self, source: str | int, clock: bool = False) -> Grey:
         video = cv2.VideoCapture(source)  # turns rotated recordings upright, as their metadata say
         try:
             if not video.isOpened():
@@ -146,9 +151,7 @@ class Film:
                 there, frame = video.read()
                 if not there:
                     return
-                stamp = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if isinstance(source, int):
-                    stamp = time.monotonic() - start
+                stamp = time.monotonic() - start if clock else video.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 yield stamp if stamp > 0 or number == 0 else number / self.rate, _grey(frame)
                 number += 1
         finally:
@@ -189,7 +192,10 @@ class Film:
 
 
 class Live(Film):
-    """A camera by its number, or PIPE: a video on standard input, of a kind that is read without going back."""
+    """A camera, or PIPE: a video on standard input, of a kind that is read without going back.
+
+    A camera is its number, or whatever else OpenCV opens; its frames have the time at which they come.
+    """
 
     live = True
     unread = "cannot be read; is it there, and does nothing else use it?"
@@ -200,7 +206,7 @@ class Live(Film):
         self.source = source
 
     def _frames(self) -> Grey:
-        return self._video("pipe:0" if self.source == PIPE else self.source)
+        return self._video("pipe:0") if self.source == PIPE else self._video(self.source, clock=True)
 
 
 def _grey(frame: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ class Spotter:
         events: list[Event] = []
         for person in set(self.finders) - {face.person for face in seen if not face.new}:
             events += self.finders.pop(person).close()
+            self.anchored.pop(person)
         self.moments = {}
         for face in seen:
             finder = self.finders.setdefault(face.person, Finder(face.person))
@@ -48,9 +49,10 @@ class Spotter:
             events += known
             if face.new:
                 self.anchored[face.person] = time
-            elif finder.resting and time - self.anchored[face.person] > RENEWED:
-                self.faces.rest(face.person)
-                self.anchored[face.person] = time
+            elif finder.resting:
+                renew = time - self.anchored[face.person] > RENEWED
+                self.faces.rest(face.person, renew)
+                self.anchored[face.person] = time if renew else self.anchored[face.person]
         return sorted(events, key=lambda event: (event.onset, event.person))
 
     def close(self) -> list[Event]:

@@ -19,7 +19,7 @@ from stages.landmark.params import Landmark
 from stages.landmark.patches import Image, align, lay, relight, sample
 from stages.landmark.presence import ALIKE
 from stages.tables.box import Box
-from stages.tables.points import EYE_CORNERS, POINTS
+from stages.tables.points import EYE_CORNERS, JAW, POINTS
 
 WORKING = 640
 """Longest side of the picture in which faces are looked for, px."""
@@ -27,8 +27,9 @@ FACE = 160
 """Width of a face from which its patches are followed in a smaller picture, px."""
 SEARCH, LONGER = 0.2, 0.5
 """Time between two searches for faces, while there is none and while there is one, s."""
-AGAIN = 0.6
-"""Correlation of small pictures from which a face is taken for one that was here before."""
+KNOWN, AGAIN = 100, 0.6
+"""How many faces that were here before are known, and correlation of small pictures from which one is taken for
+such a face."""
 SIDE = 24
 """Side of these small pictures, px."""
 OVERLAP, FITS = 0.3, 0.5
@@ -36,9 +37,11 @@ OVERLAP, FITS = 0.3, 0.5
 renewed."""
 CUT = 0.5
 """Correlation of a frame with the one before, both reduced to 32 x 24 px, below which the film was cut."""
-CHECK, SETTLED = 0.1, 0.6
-"""Time between two detections of a followed face's points, and time constant with which these go there, s: motion is
-followed, and what lasts is detected."""
+CHECK, SETTLED, OUTLINED = 0.1, 10.0, 0.6
+"""Time between two detections of a followed face's points, and time constants with which these go there, s: all of them
+at rest, and the jaw's always. Motion of the skin is followed; the outline of a head that turns is no skin."""
+REACH, ALIKE_AGAIN = 1.0, 0.7
+"""How far a patch is looked for, px, and the share of its error by which it must be better to be taken there."""
 ASTRAY = 0.12
 """Median distance between followed and detected points from which the points were lost, in eye distances."""
 
@@ -82,15 +85,18 @@ class Faces:
         return [Seen(person, face.points, DETECTED if person in new else CARRIED, person in new)
                 for person, face in sorted(self.here.items())]  # fmt: skip
 
-    def rest(self, person: int) -> None:
-        """Says that this person's face is at rest in the last frame: a good anchor."""
-        self.here[person].anchor_here()
+    def rest(self, person: int, anchor: bool) -> None:
+        """Says that this person's face is at rest in the last frame, which may become its ``anchor``."""
+        face = self.here[person]
+        face.settle()
+        if anchor:
+            face.anchor_here()
 
     def _search(self, grey: np.ndarray) -> set[int]:
         shrink = min(1.0, WORKING / max(grey.shape))
         picture = grey if shrink == 1 else cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         new = set()
-        for found in self.detector(picture, 0):
+        for found in sorted(self.detector(picture, 0), key=lambda found: found.left()):
             left, top, width, height = (v / shrink for v in (found.left(), found.top(), found.width(), found.height()))
             box = Box(left, top, width, height)
             owner = next((p for p, face in self.here.items() if overlap(box, face.box) > OVERLAP), None)
@@ -115,6 +121,8 @@ class Faces:
 
     def _leave(self, person: int) -> None:
         self.gone[person] = self.here.pop(person).look
+        if len(self.gone) > KNOWN:
+            del self.gone[next(iter(self.gone))]
 
 
 class Face:
@@ -127,7 +135,7 @@ class Face:
         self._aim(box)
         self.image = Image(self._view(grey))
         self.points = self.detected()
-        self.astray, self.checked = np.zeros((POINTS, 2)), time
+        self.astray, self.away, self.checked = np.zeros((POINTS, 2)), np.zeros((POINTS, 2)), time
         self.anchor_here()
         self.look = self._look()
 
@@ -144,6 +152,11 @@ class Face:
         self.patches, self.weights = lay(inside, self.settings.patch_sigma)
         self.moved, self.variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
         self.start = inside
+
+    def settle(self) -> None:
+        """Goes a little towards where the points were detected last: right for a face at rest, and for no other."""
+        self.astray = self.astray + (1 - np.exp(-CHECK / SETTLED)) * self.away
+        self.away = np.zeros((POINTS, 2))
 
     def follow(self, time: float, grey: np.ndarray) -> bool:
         """Goes on to the next frame; False when the face is not there any more."""
@@ -164,6 +177,8 @@ class Face:
                             np.hypot(0.3, np.linalg.norm(moved - moved.mean(axis=0), axis=1) / 4))  # fmt: skip
         gain = variance / (variance + error**2)
         self.moved, self.variance = moved + gain[:, None] * more, variance * (1 - gain)
+        if time - self.checked >= CHECK:
+            self._recover(image)
         self.image, self.before = image, grey
         before = self.points
         self.points = (self.start + self.moved) / self.scale + self.corner + self.astray
@@ -180,9 +195,26 @@ class Face:
             away = self.detected() - self.points
             if np.median(np.linalg.norm(away, axis=1)) > ASTRAY * eye_distance(self.points):
                 return False
-            self.astray = self.astray + (1 - np.exp(-(time - self.checked) / SETTLED)) * away
-            self.checked = time
+            self.astray[JAW] += (1 - np.exp(-(time - self.checked) / OUTLINED)) * away[JAW]
+            away[JAW] = 0
+            self.away, self.checked = away, time
         return True
+
+    def _recover(self, image: Image) -> None:
+        """Patches that slid away, as at a contour that a turn has hidden, go back to where the anchor finds them.
+
+        That is about where the motion of all points together takes them, if they look more like the anchor there.
+        """
+        together, _ = cv2.estimateAffine2D(self.start, (self.start + self.moved).astype(np.float32), method=cv2.LMEDS)
+        if together is None:
+            return
+        usual = (cv2.transform(self.start[None], together)[0] - self.start).astype(np.float32)
+        loose = np.full(POINTS, REACH, np.float32)
+        (more, there), (_, here) = (align(self.anchor, self.patches, image, self.patches + moved[:, None],
+                                          self.weights, loose) for moved in (usual, self.moved))  # fmt: skip
+        lost = there < ALIKE_AGAIN * here
+        self.moved = np.where(lost[:, None], usual + more, self.moved).astype(np.float32)
+        self.variance = np.where(lost, there**2, self.variance).astype(np.float32)
 
     def _aim(self, box: Box) -> None:
         self.side = 2 * round(0.9 * box.width)
