@@ -24,5 +24,6 @@ os.environ |= {
     "NUMBA_NUM_THREADS": "1",
     "OPENCV_FOR_THREADS_NUM": "1",
 }
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it says in every process that IPP is disabled
 if _CPU.is_file() and "avx512vl" in _CPU.read_text(encoding="utf-8", errors="replace"):
     os.environ["OPENCV_CPU_DISABLE"] = "AVX512-SKX"  # where there is none to disable, OpenCV says so each time
