@@ -43,7 +43,6 @@ AS_SHOWN = [
     "lmf-fer recorded",
     f"lmf-fer predict {SEQUENCE} --video --strip",
     "export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu",
-    "export PYTHONUTF8=1",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api",
 ]
 INSTEAD = {
