@@ -64,6 +64,7 @@ $(READY): pyproject.toml constraints.txt assets.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s)-build.json setuptools
 	$(BIN)/python -m pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e .
 	$(BIN)/python -m pip install --quiet --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
+	@$(BIN)/python -c 'from flows import graph; graph.without_git()'    # dvc repro refuses to work in an archive else
 	@touch $@
 
 # What a run does without: tools, Dask, and the interpolator that only comparisons use.

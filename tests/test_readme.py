@@ -56,6 +56,7 @@ INSTEAD = {
     f"make predict CLIPS={SEQUENCE}": (f"lmf-fer predict {SEQUENCE}", "make would make an environment first"),
     "make predict CLIPS='my-clips holiday.mp4'": (
         "make -n -o .venv/.ready predict CLIPS='my-clips holiday.mp4'", "nobody has these clips"),
+    "make PYTHON=python3.11": ("make", "make alone lists the targets"),
     "cd lmf-fer": ("true", "a clone is what the reader has"),
     "git clone <this repository> lmf-fer": ("git --version", "a clone is what the reader has"),
     "git clone <your repository> lmf-fer": ("git --version", "test_many_machines clones"),

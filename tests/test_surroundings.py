@@ -173,6 +173,22 @@ def test_the_doctor_names_a_folder_without_git(tmp_path: Path, monkeypatch: pyte
     assert (doctor.GOOD, "git") in list(doctor.python())
 
 
+def test_make_goes_on_where_a_folder_was_moved(finished: Path, tmp_path: Path) -> None:
+    made = Checkout.copy(finished, tmp_path / "made")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", made.folder / ".venv"], check=True)
+    (packages,) = made.folder.glob(".venv/lib/python3*/site-packages")
+    (packages / "these.pth").write_text(
+        "".join(f"import site; site.addsitedir({path!r})\n" for path in sys.path if path.endswith("-packages"))
+    )
+    for name in (".ready", ".tests"):
+        (made.folder / ".venv" / name).touch()
+    moved = made.folder.rename(tmp_path / "moved elsewhere")
+    done = subprocess.run(["make", "reproduce"], cwd=moved, capture_output=True, text=True, env=made.environment)
+    assert done.returncode == 0, done.stderr
+    assert "\n17 unchanged. " in done.stdout
+    assert str(made.folder) not in done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A clone in which nothing has run."""
