@@ -117,6 +117,7 @@ INSTEAD = {
     "python -m benchmarks.spotting": ("python -m benchmarks.spotting --help", "minutes"),
     "python -m benchmarks.spotting_cost": ("python -m benchmarks.spotting_cost --help", "minutes"),
     "python -m benchmarks.spotting_rendered": ("python -m benchmarks.spotting_rendered --help", "minutes"),
+    "python -m benchmarks.spotting_rendered --scenes": ("python -m benchmarks.spotting_rendered --help", "minutes"),
     "python -m benchmarks.spotting --videos CASME2_LONG": (
         "python -m benchmarks.spotting --help", "the data set is no part of the project"),
     "python -m benchmarks.training": ("python -m benchmarks.training --help", "minutes"),

@@ -42,6 +42,20 @@ def test_scripts_depend_on_the_person_alone_and_say_what_they_show() -> None:
     assert films.script(3, 40, False, variety).events == []
 
 
+def test_a_scene_is_cut_where_nobody_shows_an_expression() -> None:
+    scene = films.scene(3, 4, 40, params.line("simulate.variety", Variety))
+    one, other = scene.scripts
+    assert one.rate == other.rate
+    cuts = [first for first, _, _ in scene.shots[1:]]
+    assert [who for _, _, who in scene.shots] == [(0, 1), (0,), (1,), (0, 1)]
+    assert (scene.shots[0][0], scene.shots[-1][1]) == (0, len(one.light))
+    assert all(not event.onset - 1 <= cut < event.offset for event in one.events + other.events for cut in cuts)
+    for person, absent in ((0, 2), (1, 1)):
+        first, stop, _ = scene.shots[absent]
+        unseen = [event for event in scene.scripts[person].events if first < event.onset <= stop]
+        assert scene.seen(person) == [event for event in scene.scripts[person].events if event not in unseen]
+
+
 def test_measured_tracks_err_by_less_than_the_expression() -> None:
     variety = params.line("simulate.variety", Variety)
     told = films.script(3, 8, False, variety)
