@@ -19,6 +19,7 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from flows.graph import LOCK_FILES
 from stages.tables import files, params, pipeline
 from stages.tables.errors import UserError
 
@@ -93,7 +94,7 @@ def record() -> str:
     known = known[~(known["settings"].eq(key) & known["processor"].eq(here))]
     whole = pd.concat([known, pd.DataFrame(rows, columns=COLUMNS)])
     files.write(MACHINES, whole.to_csv(index=False))
-    locks = " ".join(path for path in _lock_files() if Path(path).is_file())
+    locks = " ".join(str(path) for path in LOCK_FILES if path.is_file())
     return (f"{len(rows)} outputs of {len(names)} stages on {here} -> {MACHINES}\n"
             f"Keep the run: git add {locks} params.yaml results/table.* {MACHINES} && git commit")  # fmt: skip
 
@@ -128,28 +129,21 @@ def processor(information: Path = Path("/proc/cpuinfo")) -> str:
     return " ".join(filter(None, parts))
 
 
-def _lock_files() -> list[str]:
-    """The lock file of each pipeline file, by its path in the repository."""
-    with Repo() as repo:
-        return sorted({stage.path_in_repo.replace("dvc.yaml", "dvc.lock") for stage in repo.index.stages
-                       if stage.path_in_repo.endswith("dvc.yaml")})  # fmt: skip
-
-
 def _locks(revision: str | None = None) -> Locks:
     """What DVC noted of each stage: in the lock files of this folder, or in those that git has in ``revision``."""
     noted: Locks = {}
-    for path in _lock_files():
+    for path in LOCK_FILES:
         if revision is None:
-            content = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
+            content = path.read_text(encoding="utf-8") if path.is_file() else ""
         else:  # no such file, revision or repository: nothing is recorded
             content = subprocess.run(
                 ["git", "show", f"{revision}:./{path}"], capture_output=True, encoding="utf-8"
             ).stdout
         try:
-            entries = (yaml.safe_load(content) or {}).get("stages", {})
+            entries = (yaml.load(content, yaml.CSafeLoader) or {}).get("stages", {})
         except (yaml.YAMLError, AttributeError) as error:
             raise UserError(f"{path}{f' in {revision}' if revision else ''}: is damaged ({error})") from None
-        above = "" if path == "dvc.lock" else path.replace("dvc.lock", "dvc.yaml:")
+        above = "" if path.parent == Path() else f"{path.with_name('dvc.yaml')}:"
         noted |= {f"{above}{name}": entry for name, entry in entries.items()}
     return noted
 

@@ -22,7 +22,7 @@ def kept(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     printed = checkout.run("lmf_fer", "record")
     assert f"outputs of {STAGES} stages" in printed
     assert (
-        "git add data/dvc.lock dvc.lock networks/dvc.lock params.yaml results/table.* results/machines.csv" in printed
+        "git add dvc.lock data/dvc.lock networks/dvc.lock params.yaml results/table.* results/machines.csv" in printed
     )
     checkout.commit()
     return checkout
