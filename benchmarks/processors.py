@@ -44,6 +44,9 @@ SMALL: dict[str, Any] = {
 }
 
 
+SKIPPED = shutil.ignore_patterns(".cache", "__pycache__")
+
+
 def settings() -> dict[str, Any]:
     """params.yaml with the values of SMALL."""
     content = params.values(common.ROOT / "params.yaml")
@@ -59,7 +62,7 @@ def settings() -> dict[str, Any]:
 def run(command: str, folder: Path, by: list[str]) -> str | None:
     """Runs a stage in ``folder``, by the command ``by``; how it ended, unless well."""
     words = [*by, sys.executable, *command.split()[1:]]
-    done = subprocess.run(words, cwd=folder, capture_output=True, env=os.environ | {"PYTHONPATH": str(common.ROOT)})
+    done = subprocess.run(words, cwd=folder, capture_output=True, env=os.environ | {"PYTHONPATH": str(folder)})
     return f"fails ({done.returncode})" if done.returncode else None
 
 
@@ -81,7 +84,8 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as work:
         folder, copy = Path(work) / "here", Path(work) / "there"
-        shutil.copytree(common.ROOT / "networks", folder / "networks")
+        for name in ("networks", "stages"):  # without what was compiled or parsed here
+            shutil.copytree(common.ROOT / name, folder / name, ignore=SKIPPED)
         (folder / "params.yaml").write_text(yaml.safe_dump(settings(), sort_keys=False), encoding="utf-8")
         for name in names:
             command, outs = stages.nodes[name]["cmd"], [folder / out for out in stages.nodes[name]["outs"]]
@@ -90,7 +94,7 @@ def main() -> None:
             if name.endswith("@1"):
                 continue  # evaluate wants both folds
             kept = {out: digest(out) for out in outs}
-            shutil.copytree(folder, copy)
+            shutil.copytree(folder, copy, ignore=SKIPPED)
             ended = run(command, copy, by)
             same = sum(digest(copy / out.relative_to(folder)) == kept[out] for out in outs)
             rows.append((name, ended or f"{same} of {len(outs)}"))

@@ -11,7 +11,6 @@ Writes spotting_cost.md beside this file.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -80,7 +79,7 @@ def speed(frames: list[np.ndarray], size: tuple[int, int], count: int, folder: P
 def memory(file: Path, seconds: int) -> float:
     """Largest memory, MB, of a process that spots in so many seconds of film."""
     program = [sys.executable, "-m", "benchmarks.spotting_cost", "--memory", str(file), str(seconds)]
-    done = subprocess.run(program, cwd=common.ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(program, cwd=common.ROOT, stdout=subprocess.PIPE, encoding="utf-8", check=True)
     return float(done.stdout.split()[-1])
 
 
@@ -94,6 +93,8 @@ def main() -> None:
         if arguments.memory:
             film = Repeated(list(np.load(arguments.memory[0])), RATE * int(arguments.memory[1]))
             command.one(film, folder, Predictor.load(networks="shipped"))
+            import resource  # Windows has none
+
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
             return
         frames = there_and_back()

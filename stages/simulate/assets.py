@@ -87,8 +87,10 @@ class Assets:
 def texel_of(points: np.ndarray) -> np.ndarray:
     """(..., 2) texture column and row of points (..., 3) of the base mesh: the cylindrical mapping."""
     height, width = TEXTURE
-    angle = np.arctan2(points[..., 0], points[..., 2] - AXIS)
-    return np.stack([(angle / (2 * np.pi) + 0.5) * width, (TOP - points[..., 1]) / (TOP - BOTTOM) * height], axis=-1)
+    x, y, z = np.moveaxis(points.astype(np.float64), -1, 0)  # so that the last digits, which machines round in ways of
+    angle = np.arctan2(x, z - AXIS)  # their own, do not last
+    place = np.stack([(angle / (2 * np.pi) + 0.5) * width, (TOP - y) / (TOP - BOTTOM) * height], axis=-1)
+    return place.astype(points.dtype)
 
 
 def load() -> Assets:
