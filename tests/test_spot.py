@@ -9,7 +9,7 @@ import pytest
 
 from lmf_fer.predict import clips
 from lmf_fer.spot import command, films, head
-from lmf_fer.spot.events import HEAD, Finder
+from lmf_fer.spot.events import HEAD, Event, Finder
 from stages.tables.errors import UserError
 from tests.conftest import write_params
 
@@ -42,6 +42,22 @@ def test_an_expression_is_found_where_it_is_and_a_turn_of_the_head_is_none() -> 
             assert 3.2 < event.offset_time < 4
             assert event.kind == "macro"
             assert len(event.points) == event.apex - event.onset + 1
+
+
+def bells(time: np.ndarray, *places: float) -> np.ndarray:
+    return sum((8 * np.exp(-(((time - place) / 0.2) ** 2) / 2) for place in places), np.zeros(len(time)))
+
+
+def spotted(points: np.ndarray) -> list[Event]:
+    finder = Finder(1)
+    known = [event for k, frame in enumerate(points) for event in finder(k + 1, k / 30, frame)[1]]
+    return known + finder.close()
+
+
+def test_what_nearly_ceases_in_between_is_two_expressions_and_two_phases_are_one() -> None:
+    time = np.arange(180) / 30
+    assert [round(e.apex_time, 1) for e in spotted(track(bells(time, 3, 3.8), 0 * time))] == [3.0, 3.8]
+    assert len(spotted(track(bells(time, 3, 3.5), 0 * time))) == 1
 
 
 def test_a_film_is_answered_once_and_odd_ones_are_named(

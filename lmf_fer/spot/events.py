@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,11 @@ LEAST, DEVIATIONS = 0.006, 5.0
 """Size from which motion may be an expression: at least this, and so many deviations above the quiet size."""
 EDGE = 0.25
 """Share of the apex's size at which an expression begins and ends."""
+CEASED = 0.4
+"""Share of the lesser of two apexes below which the motion between them shows that they are two expressions."""
+FOOT, TURN, OWN = 0.5, 3.0, 0.5
+"""How long before it is noticed an expression may have begun, s, and turn from which its residue follows it, degrees.
+Share of an apex's size that must not be such residue."""
 CALM, MEMORY, LONGEST = 0.2, 1.5, 10.0
 """Time below the threshold that ends an expression, time constant of the neutral, longest expression, s."""
 LEARNED = 100.0
@@ -72,14 +78,16 @@ class Event:
 
 @dataclass
 class Moment:
-    """One frame of a person; ``turn`` is yaw and pitch against the neutral, degrees."""
+    """One frame of a person; ``turn`` is yaw and pitch against the neutral, degrees, ``smooth`` the mean residual of
+    the last frames."""
 
     frame: int
     time: float
     points: np.ndarray
     residual: np.ndarray
+    smooth: np.ndarray
     turn: np.ndarray
-    size: float = 0.0
+    size: float
 
 
 class Finder:
@@ -120,9 +128,10 @@ class Finder:
         residual, turn = explained(points, self.neutral)
         step, self.last = min(max(time - self.last, 0.0), 0.2), time
         residual = self.turns(residual, turn, step, self.threshold)
-        moment = Moment(frame, time, points.astype(np.float32), residual, turn)
         near = [m.residual for m in self.moments if time - m.time <= 0.07]
-        moment.size = max(_size(np.mean([*near, residual], axis=0)) - TURNED * float(np.linalg.norm(turn)), 0.0)
+        smooth = np.mean([*near, residual], axis=0)
+        size = max(_size(smooth) - TURNED * float(np.linalg.norm(turn)), 0.0)
+        moment = Moment(frame, time, points.astype(np.float32), residual, smooth, turn, size)
         self.moments.append(moment)
         limit = self.threshold
         if moment.size > limit:
@@ -160,23 +169,41 @@ class Finder:
         return known
 
     def _end(self, limit: float) -> None:
-        moments = list(self.moments)
-        sizes = np.array([m.size for m in moments])
-        during = [k for k, m in enumerate(moments) if self.active is not None and m.time >= self.active]
-        apex = max(during, key=lambda k: sizes[k])
-        edge = max(EDGE * sizes[apex], float(np.median(self.quiet)) if self.quiet else 0.0)
+        """What has been above the threshold is one expression or, where it nearly ceased in between, several."""
+        began = self.above if self.active is None else self.active
         before = self.waiting[-1].offset if self.waiting else 0
+        moments = [m for m in self.moments if m.time >= began - FOOT and m.frame >= before]
+        ended = moments[-1].size <= limit
+        sizes = _own(moments) if ended else np.array([m.size for m in moments])
+        apexes: list[int] = []
+        for k in (find_peaks(np.r_[0, sizes, 0])[0] - 1).tolist():
+            if apexes and sizes[apexes[-1] : k + 1].min() > CEASED * min(sizes[apexes[-1]], sizes[k]):
+                apexes[-1] = max(apexes[-1], k, key=lambda j: sizes[j])
+            elif sizes[k] > LEAST:
+                apexes.append(k)
+        start = 0
+        for apex, after in pairwise([*apexes, len(moments)]):
+            stop = apex + int(sizes[apex:after].argmin()) + 1
+            part = moments[start : stop if after < len(moments) else after]
+            self._add(part, _own(part) if ended or after < len(moments) else sizes[start:], limit)
+            start = stop - 1
+
+    def _add(self, moments: list[Moment], sizes: np.ndarray, limit: float) -> None:
+        """The expression among ``moments``, whose own sizes are ``sizes``."""
+        apex = int(sizes.argmax())
+        edge = max(EDGE * sizes[apex], float(np.median(self.quiet)) if self.quiet else 0.0)
         first = last = apex
-        while first > 0 and sizes[first] > edge and moments[first].frame > before:
+        while first > 0 and sizes[first] > edge:
             first -= 1
         while last + 1 < len(moments) and sizes[last] > edge:
             last += 1
         one, high, end = (moments[k] for k in (first, apex, last))
-        if last - first < 3 or end.time - one.time < 0.06 or sizes[apex] <= limit:
+        size = max(m.size for m in moments[first : last + 1])
+        if last - first < 3 or end.time - one.time < 0.06 or size <= limit or sizes[apex] < OWN * size:
             return
         points = np.stack([m.points for m in moments[first : apex + 1]])
         self.waiting.append(Event(self.person, one.frame, high.frame, end.frame, one.time, high.time, end.time,
-                                  float(sizes[apex]), 0.0, points))  # fmt: skip
+                                  size, 0.0, points))  # fmt: skip
 
     def _speech(self, event: Event) -> float | None:
         """Peaks of the lips a second around an expression; None when it is speech."""
@@ -187,14 +214,41 @@ class Finder:
         around = [m for m in self.moments if abs(m.time - event.apex_time) <= AROUND]
         lips = np.stack([m.residual[LIPS] for m in around])
         size = np.sqrt((lips**2).sum(axis=2).mean(axis=1))
+        away = np.array([abs(m.time - event.apex_time) for m in around])
         apex = size[[m.frame == event.apex for m in around]].max()
         times = np.array([m.time for m in around])[find_peaks(size, prominence=SYLLABLE * apex)[0]]
         beside = int((abs(times - event.apex_time) <= NEXT).sum())
-        away = np.array([abs(m.time - event.apex_time) for m in around])
         held = [lips[away <= window].mean(axis=0) for window in (0.25, 0.5)]
-        slow = min(np.sqrt((mean**2).sum(axis=1).mean()) for mean in held) / apex
+        high = size[away <= NEXT].max()  # a small syllable beside a large one is not held
+        slow = min(np.sqrt((mean**2).sum(axis=1).mean()) for mean in held) / high
         spoken = (len(times) >= 3 or beside >= 2) and slow < HELD
         return None if spoken else len(times) / (2 * AROUND)
+
+
+def _own(moments: list[Moment]) -> np.ndarray:
+    """Sizes against the way from the face before to the face after: what a turn in between leaves is no expression.
+
+    These faces are the least sizes before and after the greatest. The way is that of the turn from the one to the other
+    or, when there is none, that of time.
+    """
+    sizes = np.array([m.size for m in moments])
+    apex = int(sizes.argmax())
+    left, right = int(sizes[: apex + 1].argmin()), apex + int(sizes[apex:].argmin())
+    if not left < apex < right:
+        return sizes
+    part = moments[left : right + 1]
+    times, turns = np.array([m.time for m in part]), np.stack([m.turn for m in part])
+    faces = np.stack([m.smooth for m in part])
+    way = turns[-1] - turns[0]
+    if float(np.linalg.norm(way)) > TURN:
+        share = np.clip((turns - turns[0]) @ way / (way @ way), 0, 1)
+    else:
+        share = (times - times[0]) / (times[-1] - times[0])
+    faces = faces - faces[0] - share[:, None, None] * (faces[-1] - faces[0])
+    beside = TURNED * np.linalg.norm(turns - turns[0] - share[:, None] * way, axis=1)
+    sizes = 0 * sizes
+    sizes[left : right + 1] = np.maximum([_size(face) for face in faces] - beside, 0)
+    return sizes
 
 
 class Turns:
