@@ -29,8 +29,9 @@ from stages.tables.errors import UserError
 
 SMALL: dict[str, Any] = {
     "protocol.folds": [0, 1],
-    "simulate.subjects": 6,
+    "simulate.subjects": 4,
     "simulate.sequences": 2,
+    "simulate.frames": [5, 7],
     "pretrain.people": 96,
     "train.lmf.schedule.epochs": 3,
     "train.lmf_actors.schedule.epochs": 3,
@@ -44,7 +45,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-SKIPPED = shutil.ignore_patterns(".cache", "__pycache__")
+SKIPPED = shutil.ignore_patterns("__pycache__")
 
 
 def settings() -> dict[str, Any]:
@@ -84,7 +85,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as work:
         folder, copy = Path(work) / "here", Path(work) / "there"
-        for name in ("networks", "stages"):  # without what was compiled or parsed here
+        for name in ("networks", "stages"):  # without what was compiled here
             shutil.copytree(common.ROOT / name, folder / name, ignore=SKIPPED)
         (folder / "params.yaml").write_text(yaml.safe_dump(settings(), sort_keys=False), encoding="utf-8")
         for name in names:
