@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from benchmarks import common
-from flows import record
-from stages.tables import params, pipeline, stage
+from flows import parameters, record
+from stages.tables import pipeline, stage
 from stages.tables.errors import UserError
 
 SMALL: dict[str, Any] = {
@@ -46,18 +45,6 @@ SMALL: dict[str, Any] = {
 
 
 SKIPPED = shutil.ignore_patterns("__pycache__")
-
-
-def settings() -> dict[str, Any]:
-    """params.yaml with the values of SMALL."""
-    content = params.values(common.ROOT / "params.yaml")
-    for name, value in SMALL.items():
-        *sections, last = name.split(".")
-        section = content
-        for one in sections:
-            section = section[one]
-        section[last] = value
-    return content
 
 
 def run(command: str, folder: Path, by: list[str]) -> str | None:
@@ -87,7 +74,8 @@ def main() -> None:
         folder, copy = Path(work) / "here", Path(work) / "there"
         for name in ("networks", "stages"):  # without what was compiled here
             shutil.copytree(common.ROOT / name, folder / name, ignore=SKIPPED)
-        (folder / "params.yaml").write_text(yaml.safe_dump(settings(), sort_keys=False), encoding="utf-8")
+        shutil.copy(common.ROOT / "params.yaml", folder)
+        parameters.apply([f"{name}={value}" for name, value in SMALL.items()], folder / "params.yaml")
         for name in names:
             command, outs = stages.nodes[name]["cmd"], [folder / out for out in stages.nodes[name]["outs"]]
             if wrong := run(command, folder, []):

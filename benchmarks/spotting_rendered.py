@@ -29,7 +29,7 @@ from scipy.signal import find_peaks
 
 from benchmarks import common, films
 from benchmarks.films import Truth
-from benchmarks.spotting import THRESHOLDS, Count, Found, by_sfem, shipped, sizes
+from benchmarks.spotting import Count, Found, best, found_of, sfem_spotter, shipped
 from lmf_fer.spot.events import MICRO, Event
 from lmf_fer.spot.spotter import Spotter
 from stages.report.style import BLUE, GREEN, ORANGE, WIDTH, render, style
@@ -82,10 +82,6 @@ def watch(frames: Iterable[np.ndarray], rate: float, events: list[Truth]) -> See
     return Seen(rate, events, spotted, np.array(points), np.array(size), np.array(flow[: len(points)]))
 
 
-def found_of(event: Event) -> Found:
-    return Found(event.onset, event.apex, event.offset, event.kind, event.points)
-
-
 def main_direction(dis: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray, points: np.ndarray) -> float:
     """Mean over PLACES of the mean length of flow in its most frequent direction of eight, px of a 128 px face."""
     left, top = np.maximum(points.min(axis=0), 0).astype(int)
@@ -124,18 +120,6 @@ def by_flow(seen: Seen, prominence: float) -> list[Found]:
     return found
 
 
-def best(choices: np.ndarray, seen: Sequence[Seen], spot: Callable[[Seen, float], list[Found]]) -> float:
-    """The choice of the best F1."""
-
-    def f1(choice: float) -> float:
-        total = Count()
-        for film in seen:
-            total.add(film.events, spot(film, choice), None, 1)
-        return total.f1()
-
-    return max(choices.tolist(), key=f1)
-
-
 def rendered(numbers: range, settings: Simulate) -> Iterator[Seen]:
     """Two rendered films of each person, one with expressions and one without, both read."""
     for number, part in stage.progress([(n, part) for n in numbers for part in (0, 1)], "films"):
@@ -148,14 +132,12 @@ def of_films(name: Callable[[np.ndarray], int], settings: Simulate) -> tuple[str
     """The table of the methods on films of one person, and a picture of the first one's films."""
     development, reported = (list(rendered(numbers, settings)) for numbers in (DEVELOPMENT, REPORTED))
 
-    def sfem_of(seen: Seen, threshold: float) -> list[Found]:
-        return by_sfem(seen.points, sizes(seen.points), seen.rate, threshold)
-
-    threshold, prominence = best(THRESHOLDS, development, sfem_of), best(PROMINENCES, development, by_flow)
+    sfem = sfem_spotter((seen.events, seen.points, seen.rate) for seen in development)
+    prominence = best(PROMINENCES, [(seen.events, seen) for seen in development], by_flow)
     methods: dict[str, Callable[[Seen], list[Found]]] = {
         SPOT: lambda seen: seen.found,
         FLOW: lambda seen: by_flow(seen, prominence),
-        SFEM: lambda seen: sfem_of(seen, threshold),
+        SFEM: lambda seen: sfem(seen.points, seen.rate),
     }
     totals = {method: Count() for method in methods}
     for seen in reported:
