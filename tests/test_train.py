@@ -275,7 +275,7 @@ def test_muon_steps_along_what_newton_and_schulz_make_of_the_gradient(seed: int,
         # Of nearly singular gradients, Newton and Schulz blow up what float32 loses.
         left, values, right = torch.linalg.svd(torch.randn(weight.shape), full_matrices=False)
         weight.grad = left * (0.1 + 0.9 * torch.rand_like(values)) @ right
-    muon.Muon(weights, lr=0.5, momentum=0.0).step()
+    muon.Muon(weights, momentum=0.0).step(0.5, 0.1)
     for weight, (rows, columns) in zip(weights, shapes, strict=True):
         assert weight.grad is not None
         gradient = weight.grad.double().T if rows > columns else weight.grad.double()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,30 +17,50 @@ TILE = 32, 512
 """Matrices with as many tiles to their shorter and longer side are worked on together."""
 
 
-class Muon(torch.optim.Optimizer):
+class Muon:
     """Momentum whose every step is made orthogonal, so that no direction of a layer outruns the others.
 
-    Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. For weights of two dimensions or
-    more. Torch's own takes matrices only, one at a time, and works in bfloat16, which a processor without it computes
-    eight times slower.
+    Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. So learn weights of two dimensions
+    or more; biases and normalisations learn by Adam (Kingma & Ba, ICLR 2015). Torch's own Muon takes matrices only, one
+    at a time, and works in bfloat16, which a processor without it computes eight times slower; and whatever is one of
+    torch's optimisers loads its compiler, which takes longer than a fold of a small network needs to start.
     """
 
-    def __init__(self, weights: Iterable[nn.Parameter], lr: float, momentum: float = 0.9) -> None:
-        super().__init__(weights, {"lr": lr, "momentum": momentum})
-        self.packs = [_packs(group["params"]) for group in self.param_groups]
+    def __init__(self, parameters: Iterable[nn.Parameter], momentum: float = 0.9) -> None:
+        self.parameters, self.momentum = list(parameters), momentum
+        self.packs = _packs([weight for weight in self.parameters if weight.ndim > 1])
+        self.biases = [bias for bias in self.parameters if bias.ndim < 2]
+        self.means, self.squares = ([torch.zeros_like(bias) for bias in self.biases] for _ in range(2))
+        self.steps = [torch.zeros((), device=bias.device) for bias in self.biases]
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group, packs in zip(self.param_groups, self.packs, strict=True):
-            for pack in packs:
-                torch._foreach_copy_(pack.gradients, [_gradient(weight) for weight in pack.weights])
-                state = self.state[pack.weights[0]]
-                if not state:
-                    state["mean"] = torch.zeros_like(pack.gradient)
-                state["mean"].lerp_(pack.gradient, 1 - group["momentum"])
-                pack.gradient.lerp_(state["mean"], group["momentum"])  # Nesterov's look ahead
-                _orthogonal(pack.gradient, pack.stretch, pack.step)
-                torch._foreach_add_([*pack.weights], pack.steps, alpha=-group["lr"])
+    def step(self, rate: float, adam_rate: float) -> None:
+        """Goes on by the gradients, which all parameters must have; the second rate is that of Adam."""
+        for pack in self.packs:
+            torch._foreach_copy_(pack.gradients, [_gradient(weight) for weight in pack.weights])
+            pack.mean.lerp_(pack.gradient, 1 - self.momentum)
+            pack.gradient.lerp_(pack.mean, self.momentum)  # Nesterov's look ahead
+            _orthogonal(pack.gradient, pack.stretch, pack.step)
+            torch._foreach_add_([*pack.weights], pack.steps, alpha=-rate)
+        if self.biases:
+            torch._foreach_add_(self.steps, 1)
+            torch._fused_adam_(
+                [*self.biases], [_gradient(bias) for bias in self.biases], self.means, self.squares, [], self.steps,
+                lr=adam_rate, beta1=0.9, beta2=0.999, weight_decay=0, eps=1e-8, amsgrad=False, maximize=False,
+            )  # fmt: skip
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"packs": [pack.mean for pack in self.packs], "means": self.means, "squares": self.squares,
+                "steps": self.steps}  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for own, stored in zip(self.state_dict().values(), state.values(), strict=True):
+            for mine, value in zip(own, stored, strict=True):
+                mine.copy_(value)
 
 
 class _Pack:
@@ -56,6 +77,7 @@ class _Pack:
         counts = [weight.numel() // (short * long) for weight, (short, long) in zip(weights, sides, strict=True)]
         rows, columns = (max(side[axis] for side in sides) for axis in (0, 1))
         self.gradient, self.step = weights[0].new_zeros(2, sum(counts), rows, columns)
+        self.mean = torch.zeros_like(self.gradient)
         self.gradients, self.steps = (
             [_shaped(part[:, :short, :long], weight) for part, (short, long), weight in
              zip(array.split(counts), sides, weights, strict=True)]

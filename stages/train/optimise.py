@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
 
 from stages.tables import stage
 from stages.tables.muon import Muon
@@ -162,33 +162,35 @@ class _Optimiser:
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, steps: int) -> None:
-        self.parameters = list(parameters)
-        weights, others = ([p for p in self.parameters if (p.ndim > 1) == large] for large in (True, False))
-        self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(weights, learning_rate),
-            torch.optim.Adam(others, learning_rate / 5, fused=True),
-        ]
-        self.cycles = [
-            OneCycleLR(one, one.defaults["lr"], total_steps=steps, cycle_momentum=False) for one in self.optimisers
-        ]
-        self._stateful: list[Any] = [*self.optimisers, *self.cycles]
+        self.muon = Muon(parameters)
+        self.peaks, self.steps, self.taken = (learning_rate, learning_rate / 5), steps, 0
 
     def zero_grad(self) -> None:
-        for optimiser in self.optimisers:
-            optimiser.zero_grad(set_to_none=True)
+        self.muon.zero_grad()
 
     def step(self) -> None:
-        nn.utils.clip_grad_norm_(self.parameters, CLIP, foreach=True)
-        for optimiser, cycle in zip(self.optimisers, self.cycles, strict=True):
-            optimiser.step()
-            cycle.step()
+        nn.utils.clip_grad_norm_(self.muon.parameters, CLIP, foreach=True)
+        self.muon.step(*(one_cycle(self.taken, self.steps, peak) for peak in self.peaks))
+        self.taken += 1
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        return [one.state_dict() for one in self._stateful]
+    def state_dict(self) -> dict[str, Any]:
+        return self.muon.state_dict() | {"taken": self.taken}
 
-    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
-        for one, content in zip(self._stateful, state, strict=True):
-            one.load_state_dict(content)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.taken = state.pop("taken")
+        self.muon.load_state_dict(state)
+
+
+def one_cycle(step: int, steps: int, peak: float) -> float:
+    """The learning rate of a ``step``, from 0: up to the ``peak`` in three tenths of all, and down to almost nothing.
+
+    Smith & Topin, "Super-convergence", 2017, by cosines, as torch's OneCycleLR has it.
+    """
+    start, end = peak / 25, peak / 25 / 1e4
+    top, last = 0.3 * steps - 1, steps - 1
+    if step <= top:
+        return peak + (start - peak) / 2.0 * (math.cos(math.pi * (step / top)) + 1)
+    return end + (peak - end) / 2.0 * (math.cos(math.pi * ((step - top) / (last - top))) + 1)
 
 
 def _keep_memory() -> None:

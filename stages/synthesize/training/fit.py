@@ -43,15 +43,7 @@ def fit(
     network = SepConv(Config(channels=1, **options.network.model_dump()))
     draw = partial(triplets, faces, options.warps, reach, schedule.batch, generator)
     prepare(network, *_inner(draw(), reach))
-    matrices = [weight for weight in network.parameters() if weight.ndim > 1]
-    optimisers = [
-        Muon(matrices, schedule.learning_rate),
-        torch.optim.Adam(
-            [bias for bias in network.parameters() if bias.ndim == 1], lr=schedule.learning_rate / 8, fused=True
-        ),
-    ]
-    rate = partial(_rate, steps=schedule.steps)
-    plans = [torch.optim.lr_scheduler.LambdaLR(optimiser, rate) for optimiser in optimisers]
+    optimiser, peaks = Muon(network.parameters()), (schedule.learning_rate, schedule.learning_rate / 8)
     errors = []
     for step in track(range(schedule.steps)):
         batch = draw()
@@ -66,9 +58,7 @@ def fit(
             loss = error + weight * distance(filters, torch.from_numpy(batch.motion))
         network.zero_grad()
         loss.backward()
-        for optimiser, plan in zip(optimisers, plans, strict=True):
-            optimiser.step()
-            plan.step()
+        optimiser.step(*(peak * _rate(step, schedule.steps) for peak in peaks))
         errors.append((error.item(), ((first + last) / 2 - middle).abs().mean().item()))
     own, average = 255 * np.mean(errors[-max(1, schedule.steps // 10) :], axis=0)
     return network.eval(), float(own), float(average)
