@@ -62,8 +62,9 @@ $(READY): pyproject.toml constraints.txt assets.txt
 	@$(PYTHON) -c 'import sys; own = "%d.%d" % sys.version_info[:2]; known = sys.argv[1:]; sys.exit(own not in known and "error: Python %s is none of those that do (%s): make PYTHON=python%s" % (own, ", ".join(known), known[0]))' $(PYTHONS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s)-build.json setuptools
-	$(BIN)/python -m pip install --quiet -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e .
-	$(BIN)/python -m pip install --quiet --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt --report $(VENV)/installed-$$(date +%s).json --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --report $(VENV)/installed-$$(date +%s)-assets.json -r assets.txt
+	@$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|_internal)/' $(VENV)/lib || true    # pip would use one core, and do what is never imported
 	@$(BIN)/python -c 'from flows import graph; graph.without_git()'    # dvc repro refuses to work in an archive else
 	@touch $@
 

@@ -48,14 +48,12 @@ def fastest(work: Callable[[], object], repeats: int, clock: Callable[[], float]
 
 def one_thread() -> None:
     """Everything that computes uses one thread from here on."""
-    import cv2
     import numba
     import torch
     from threadpoolctl import threadpool_limits
 
     numba.set_num_threads(1)
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     threadpool_limits(1)
 
 

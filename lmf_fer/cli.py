@@ -28,12 +28,9 @@ class Commands(TyperGroup):
             os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
         print_utf8()
         try:
-            return super().invoke(ctx)
-        except (UserError, OSError) as error:
-            if isinstance(error, OSError):
-                if error.errno not in files.FULL:
-                    raise
-                error = files.unwritable(error.filename or "a file", error)
+            with files.full_disk():
+                return super().invoke(ctx)
+        except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
 

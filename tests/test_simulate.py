@@ -185,12 +185,34 @@ def test_rasteriser_finds_the_nearest_triangle_and_the_place_in_it(data: st.Data
     owner, weights, depth = render.rasterise(points, triangles, 16, 16)
     alone = [render.rasterise(points, triangles[[k]], 16, 16)[2] for k in range(2)]
     np.testing.assert_array_equal(depth, np.minimum(*alone))
+    assert (owner[alone[0] <= alone[1]] <= 0).all(), "the first of several"
     for row, column in np.argwhere(owner >= 0):
         u, v = weights[row, column]
         corners = points[triangles[owner[row, column]]]
         place = u * corners[0] + v * corners[1] + (1 - u - v) * corners[2]
         if abs(np.linalg.det(corners[:2, :2] - corners[2, :2])) > 0.1:  # float32 cannot tell slivers apart
             np.testing.assert_allclose(place, [column + 0.5, row + 0.5, depth[row, column]], atol=0.02)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_rasteriser_leaves_out_no_pixel_of_a_triangle(seed: int) -> None:
+    """It skips what it knows to be outside or hidden; here every pixel is compared with every triangle."""
+    generator = np.random.default_rng(seed)
+    points = generator.uniform([-20, -20, 1], [90, 70, 2], (24, 3)).astype(np.float32)
+    triangles = generator.integers(0, 24, (16, 3)).astype(np.int32)
+    depth = render.rasterise(points, triangles, 48, 64)[2]
+    rows, columns = np.mgrid[:48, :64] + 0.5
+    expected = np.full((48, 64), np.inf)
+    for a, b, c in points[triangles].astype(float):
+        area = (b - c)[0] * (a - c)[1] - (a - c)[0] * (b - c)[1]
+        if abs(area) < 1e-9:
+            continue
+        u = ((b - c)[0] * (rows - c[1]) - (b - c)[1] * (columns - c[0])) / area
+        v = ((a - c)[1] * (columns - c[0]) - (a - c)[0] * (rows - c[1])) / area
+        inside = (u >= 0) & (v >= 0) & (u + v <= 1)
+        expected = np.where(inside, np.minimum(expected, u * a[2] + v * b[2] + (1 - u - v) * c[2]), expected)
+    assert (np.isclose(depth, expected, atol=1e-4) | (depth == expected)).mean() > 0.999, "but for rounding at edges"
 
 
 @pytest.mark.parametrize("landmark", [27, 30, 48, 57, 19])

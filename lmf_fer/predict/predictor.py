@@ -102,7 +102,6 @@ def measure(frames: Iterable[np.ndarray], settings: Settings, where: Path) -> Me
     The stages' own functions, so that a clip passes what a sequence of CK+ does. Raises Unusable, with ``where`` in the
     reason: no face, two faces, fewer than three frames or more than 600, a face that is lost.
     """
-    cv2.setNumThreads(1)  # the same result on every machine; clips run side by side
     stream = iter(frames)
     start = [frame for _, frame in zip(range(SHORTEST), stream)]  # noqa: B905
     if len(start) < SHORTEST:

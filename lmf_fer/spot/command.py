@@ -15,7 +15,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 
 from flows import parameters
@@ -60,7 +59,6 @@ def spot(
     if video and live:
         raise UserError("--video reads a film twice, which a camera or a pipe does not allow; record it first")
     predictor = Predictor.load(networks=networks)
-    cv2.setNumThreads(1)
     everything = [*live, *(Film(path, rate) for path in films.find([p for p in paths if p != Path(PIPE)]))]
     folders, usable = [], 0
     for number, film in enumerate(everything, 1):

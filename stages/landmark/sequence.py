@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -46,7 +45,6 @@ def landmarks(job: Job, find: Find) -> tuple[list[dict[str, Any]], list[dict[str
 
     Raises UserError when the stored frames are damaged.
     """
-    cv2.setNumThreads(1)  # sequences already run side by side
     name = job.row["sequence"]
     stored = parquet.read_sequence(job.path, FRAMES, job.number)
     frames = images.decode(stored["png"], f"{job.path}: {name}")

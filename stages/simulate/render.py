@@ -83,7 +83,7 @@ def _triangle(points, corners, height, width):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def rasterise(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -> tuple:
-    """Which triangle is nearest in each pixel, where in it, and how far.
+    """Which triangle is nearest in each pixel, the first of several, where in it, and how far.
 
     ``points`` (n, 3) holds column, row and depth (smaller is nearer). Returns the triangle of each pixel (height,
     width), -1 where there is none, the barycentric weights of its first two corners (height, width, 2) and the
@@ -92,26 +92,41 @@ def rasterise(points: np.ndarray, triangles: np.ndarray, height: int, width: int
     depth = np.full((height, width), np.inf, np.float32)
     owner = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
-    for t in range(len(triangles)):
-        (ax, ay, az), (bx, by, bz), (cx, cy, cz), area, top, bottom, left, right = _triangle(
-            points, triangles[t], height, width
-        )
-        if abs(area) < 1e-9:
-            continue
-        for row in range(top, bottom + 1):
-            y = row + np.float32(0.5) - cy
-            for column in range(left, right + 1):
-                x = column + np.float32(0.5) - cx
-                u = ((bx - cx) * y - (by - cy) * x) / area
-                v = ((ay - cy) * x - (ax - cx) * y) / area
-                if u < 0 or v < 0 or u + v > 1:
-                    continue
-                z = u * az + v * bz + (1 - u - v) * cz
-                if z < depth[row, column]:
-                    depth[row, column] = z
-                    owner[row, column] = t
-                    weights[row, column, 0] = u
-                    weights[row, column, 1] = v
+    for side in (1, -1):  # what faces away comes last: most of it is found hidden before anything is computed
+        for t in range(len(triangles)):
+            (ax, ay, az), (bx, by, bz), (cx, cy, cz), area, top, bottom, left, right = _triangle(
+                points, triangles[t], height, width
+            )
+            if side * area < 1e-9:
+                continue
+            nearest = min(az, bz, cz) - 1e-3  # less what rounding may make of it within
+            for row in range(top, bottom + 1):
+                y = row + np.float32(0.5) - cy
+                first, last = left, right
+                if right - left > 8:  # the row's part of the triangle, with a pixel more for rounding
+                    for reach, slope in ((side * (bx - cx) * y, side * (by - cy)),
+                                         (side * (cx - ax) * y, side * (cy - ay)),
+                                         (side * (area + (ax - bx) * y), side * (ay - by))):  # fmt: skip
+                        if slope > 0:
+                            last = min(last, int(min(reach / slope + cx + 0.5, width + 0.0)))
+                        elif slope < 0:
+                            first = max(first, int(max(reach / slope + cx - 1.5, 0.0)))
+                for column in range(first, last + 1):
+                    if nearest >= depth[row, column]:
+                        continue
+                    x = column + np.float32(0.5) - cx
+                    u, v = (bx - cx) * y - (by - cy) * x, (ay - cy) * x - (ax - cx) * y
+                    if side * u < 0 or side * v < 0:
+                        continue
+                    u, v = u / area, v / area
+                    if u + v > 1:
+                        continue
+                    z = np.float32(u * az + v * bz + (1 - u - v) * cz)
+                    if z < depth[row, column] or (z == depth[row, column] and t < owner[row, column]):
+                        depth[row, column] = z
+                        owner[row, column] = t
+                        weights[row, column, 0] = u
+                        weights[row, column, 1] = v
     return owner, weights, depth
 
 
@@ -172,14 +187,9 @@ def lit(vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray) -> n
     return _lit(depth, seen, 6, 0.06, 0.03)
 
 
-@njit(cache=True)
-def _sample(texture: np.ndarray, column: float, row: float) -> float:
-    height, width = texture.shape
-    column -= 0.5
-    row = min(max(row - 0.5, 0.0), height - 1.001)
-    c, r = int(np.floor(column)), int(row)
-    f, g = column - c, row - r
-    c, d = c % width, (c + 1) % width
+@njit(cache=True, inline="always")
+def _between(texture, r, c, d, f, g):  # type: ignore[no-untyped-def]
+    """Bilinear between rows ``r`` and the next, by ``g``, and columns ``c`` and ``d``, by ``f``."""
     above = texture[r, c] * (1 - f) + texture[r, d] * f
     below = texture[r + 1, c] * (1 - f) + texture[r + 1, d] * f
     return above * (1 - g) + below * g
@@ -211,7 +221,7 @@ def _shade(
     """
     key, fill, half, half_fill = lamps[0], lamps[1], lamps[2], lamps[3]
     height, width = owner.shape
-    n, e = np.zeros(3), np.zeros(3)
+    rows, columns = albedo.shape
     for row in range(height):
         for column in range(width):
             t = owner[row, column]
@@ -221,26 +231,33 @@ def _shade(
             w = 1 - u - v
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             kind = part[t]
-            for k in range(3):
-                n[k] = u * normal[a, k] + v * normal[b, k] + w * normal[c, k]
-                e[k] = u * eye[a, k] + v * eye[b, k] + w * eye[c, k]
+            n0 = np.float64(u * normal[a, 0] + v * normal[b, 0] + w * normal[c, 0])
+            n1 = np.float64(u * normal[a, 1] + v * normal[b, 1] + w * normal[c, 1])
+            n2 = np.float64(u * normal[a, 2] + v * normal[b, 2] + w * normal[c, 2])
             reach = u * reached[a] + v * reached[b] + w * reached[c]
             base, gloss, sharp, wrap = 0.5, 0.05, 12.0, 0.3
+            e0 = e1 = e2 = 0.0
             if kind == EYE:
-                for k in range(3):
-                    n[k] = n[k] * 0.5 + e[k] * 0.5
-            length = np.sqrt(n[0] ** 2 + n[1] ** 2 + n[2] ** 2) + 1e-9
-            for k in range(3):
-                n[k] /= length
-            if kind == SKIN and n[2] < -0.2:
+                e0 = np.float64(u * eye[a, 0] + v * eye[b, 0] + w * eye[c, 0])
+                e1 = np.float64(u * eye[a, 1] + v * eye[b, 1] + w * eye[c, 1])
+                e2 = np.float64(u * eye[a, 2] + v * eye[b, 2] + w * eye[c, 2])
+                n0, n1, n2 = n0 * 0.5 + e0 * 0.5, n1 * 0.5 + e1 * 0.5, n2 * 0.5 + e2 * 0.5
+            length = np.sqrt(n0**2 + n1**2 + n2**2) + 1e-9
+            n0, n1, n2 = n0 / length, n1 / length, n2 / length
+            if kind == SKIN and n2 < -0.2:
                 image[row, column] = 0.01
                 continue
             shade = occlusion[row // SUPERSAMPLE, column // SUPERSAMPLE]
             if kind in (SKIN, HAIR):
                 x = u * texel[t, 0, 0] + v * texel[t, 1, 0] + w * texel[t, 2, 0]
                 y = u * texel[t, 0, 1] + v * texel[t, 1, 1] + w * texel[t, 2, 1]
-                base = _sample(albedo, x, y)
-                gloss = _sample(shine, x, y)
+                x, y = x - 0.5, min(max(y - 0.5, 0.0), rows - 1.001)
+                left, above = int(np.floor(x)), int(y)
+                f, g = x - left, y - above
+                left %= columns  # the texture goes around the head
+                right = left + 1 if left + 1 < columns else 0
+                base = _between(albedo, above, left, right, f, g)
+                gloss = _between(shine, above, left, right, f, g)
                 inside = u * inner[a] + v * inner[b] + w * inner[c]
                 base *= 1 - 0.8 * inside
                 gloss *= 1 - inside
@@ -250,26 +267,26 @@ def _shade(
             elif kind == TONGUE:
                 base, gloss, sharp = 0.14, 0.1, 20.0
             else:
-                length = np.sqrt(e[0] ** 2 + e[1] ** 2 + e[2] ** 2) + 1e-9
-                off = np.sqrt(e[0] ** 2 + e[1] ** 2) / length
+                length = np.sqrt(e0**2 + e1**2 + e2**2) + 1e-9
+                off = np.sqrt(e0**2 + e1**2) / length
                 base, gloss, sharp, wrap = 0.62 - 0.12 * off, 0.35, 120.0, 0.5
                 rim = min(max((0.50 - off) / 0.05, 0.0), 1.0)
                 hole = min(max((pupil - off) / 0.03, 0.0), 1.0)
-                angle = np.arctan2(e[1], e[0])
+                angle = np.arctan2(e1, e0)
                 fibre = 1 + 0.18 * np.sin(angle * 23 + 3 * np.sin(angle * 7)) + 0.5 * (off - 0.35)
                 dark = iris * fibre * (1 - 0.6 * min(max((off - 0.40) / 0.08, 0.0), 1.0))
                 base = base * (1 - rim) + dark * rim
                 base = base * (1 - hole) + 0.01 * hole
-                base *= min(max(0.95 - 0.75 * (e[1] - 0.12), 0.35), 1.0)
-            diffuse = max((n[0] * key[0] + n[1] * key[1] + n[2] * key[2] + wrap) / (1 + wrap), 0.0)
-            second = max((n[0] * fill[0] + n[1] * fill[1] + n[2] * fill[2] + 0.5) / 1.5, 0.0)
-            sky = 0.65 + 0.35 * n[1]
+                base *= min(max(0.95 - 0.75 * (e1 - 0.12), 0.35), 1.0)
+            diffuse = max((n0 * key[0] + n1 * key[1] + n2 * key[2] + wrap) / (1 + wrap), 0.0)
+            second = max((n0 * fill[0] + n1 * fill[1] + n2 * fill[2] + 0.5) / 1.5, 0.0)
+            sky = 0.65 + 0.35 * n1
             value = base * (
                 strengths[0] * diffuse * reach * (0.45 + 0.55 * shade)
                 + shade * (strengths[1] * second + strengths[2] * sky)
             )
-            spark = max(n[0] * half[0] + n[1] * half[1] + n[2] * half[2], 0.0)
-            glint = max(n[0] * half_fill[0] + n[1] * half_fill[1] + n[2] * half_fill[2], 0.0)
+            spark = max(n0 * half[0] + n1 * half[1] + n2 * half[2], 0.0)
+            glint = max(n0 * half_fill[0] + n1 * half_fill[1] + n2 * half_fill[2], 0.0)
             if sharp == 12.0:  # by far the most pixels: products are faster than powers
                 spark, glint = spark * spark, glint * glint
                 spark, glint = spark * spark, glint * glint
@@ -308,12 +325,14 @@ def _lashes(
 def wrinkle(albedo: np.ndarray, maps: np.ndarray, weights: np.ndarray, top: int, left: int) -> np.ndarray:
     """The albedo (h, w) with wrinkle maps (k, r, c; -1..1) added at ``top``, ``left`` by weights (k,)."""
     out = albedo.copy()
+    change = np.zeros(maps.shape[2])
     for row in range(maps.shape[1]):
+        change[:] = 0.0
+        for k in range(maps.shape[0]):
+            for column in range(maps.shape[2]):
+                change[column] += weights[k] * maps[k, row, column]
         for column in range(maps.shape[2]):
-            change = 0.0
-            for k in range(maps.shape[0]):
-                change += weights[k] * maps[k, row, column]
-            out[top + row, left + column] *= max(1 + change, 0.2)
+            out[top + row, left + column] *= max(1 + change[column], 0.2)
     return out
 
 

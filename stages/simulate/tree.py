@@ -58,7 +58,6 @@ def write_subject(root: Path, options: Simulate, item: tuple[int, list[int]]) ->
 
     Every random choice comes from the seed, the subject and the session. Returns the number of frames written.
     """
-    cv2.setNumThreads(1)
     number, emotions = item
     assets, maps = model()
     subject = f"S{number + 1:03d}"

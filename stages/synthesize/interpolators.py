@@ -26,7 +26,6 @@ class Flow:
 
     def __init__(self) -> None:
         # DIS divides its search among threads: with one, the result is the same on every machine.
-        cv2.setNumThreads(1)
         self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.dis.setFinestScale(0)
 

@@ -46,6 +46,17 @@ def atomic(path: Path | str) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Raises UserError where a full disk stops whatever is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise unwritable(error.filename or "a file", error) from None
+
+
 def unwritable(path: object, error: OSError) -> UserError:
     """The sentence for a file that cannot be written."""
     reason = os.strerror(error.errno or 0).lower()

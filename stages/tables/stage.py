@@ -39,17 +39,14 @@ def run(main: Callable[[], None], description: str | None = None) -> None:
         program = f"python -m {sys.modules['__main__'].__package__}"
         argparse.ArgumentParser(prog=program, description=description).parse_args()
     try:
-        main()
+        with files.full_disk():
+            main()
         if stage:
             took = {"started": int(start), "seconds": round(time.time() - start, 2), "memory": _memory()}
             with suppress(UserError):  # a full disk: not worth a finished stage
                 files.write(time_file(stage), json.dumps(took) + "\n")
     except UserError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in files.FULL:
-            raise
-        sys.exit(f"error: {files.unwritable(error.filename or 'a file', error)}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 
 from stages.simulate import sequence, tree
@@ -23,7 +22,6 @@ MARGIN = 0.25
 
 def portraits(number: int, pictures: int, seed: int, variety: Variety) -> list[dict[str, Any]]:
     """Rows of a frames table: person ``number``, from neutral to the apex of one emotion, in ``pictures`` steps."""
-    cv2.setNumThreads(1)
     assets, maps = tree.model()
     who = sequence.subject(assets, variety, np.random.default_rng([seed, FIRST + number, 0]))
     generator = np.random.default_rng([seed, FIRST + number, 1])
