@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import partialmethod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -558,7 +559,10 @@ def test_an_epoch_of_the_published_sizes(folder: Path, model: str, least: float,
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
-def test_a_compiled_network_learns_the_same() -> None:
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_a_compiled_network_learns_the_same(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced and differentiated in advance, as compiling does first of all; and with kernels, which take minutes."""
+    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=backend))
     for model, config, table in zip((lmf, dtagn), (LMF, DTAGN), rows(), strict=True):
         answers = []
         for compiled in (False, True):
