@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +20,6 @@ from dvc.scm import SCM, SCMError
 from stages.tables.errors import UserError
 
 LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"), Path("networks/dvc.lock"))
-
-_one_at_a_time = threading.Lock()  # DVC's objects are not made for threads
 
 
 @contextlib.contextmanager
@@ -91,21 +88,9 @@ def up_to_date() -> set[str]:
 
     Empty when DVC cannot say now. Raises UserError when it cannot work here.
     """
-    with _in_a_sentence(), contextlib.suppress(DvcException, SCMError), _one_at_a_time, Repo() as repo, lock_repo(repo):
+    with _in_a_sentence(), contextlib.suppress(DvcException, SCMError), Repo() as repo, lock_repo(repo):
         after = repo.index.graph  # edges point from a stage to what it depends on
         changed = {stage for stage in after if stage.changed()}
         changed |= {above for stage in changed for above in nx.ancestors(after, stage)}
         return {stage.addressing for stage in after if stage not in changed}
     return set()
-
-
-def unchanged(name: str) -> bool:
-    """Whether ``dvc repro --single-item`` would skip this stage: DVC's own question, without the start of a process.
-
-    False also when DVC cannot say now, because another process holds its lock: then the command itself is to wait.
-    """
-    try:
-        with _one_at_a_time, Repo() as repo, lock_repo(repo):
-            return not any(stage.changed() for stage in repo.stage.collect(name))
-    except DvcException:
-        return False

@@ -52,7 +52,7 @@ def stage(name: str, known: bool = False) -> State:
 
     DVC is not asked where it is ``known`` to be up to date, with all that it depends on.
     """
-    if known or graph.unchanged(name):
+    if known:
         return Completed(name="Unchanged", message=f"{name}: unchanged")
     logger, lines = get_run_logger(), []
     # Both flags are needed for stages side by side: wait for DVC's lock, and leave the stages before this one alone.

@@ -153,7 +153,6 @@ def test_an_override_that_params_yaml_cannot_take_is_one_sentence(tmp_path: Path
 def run_stage_as(monkeypatch: pytest.MonkeyPatch, words: str) -> object:
     """What the task makes of a DVC that says ``words`` and fails."""
     start = supervised.start
-    monkeypatch.setattr(graph, "unchanged", lambda name: False)
     monkeypatch.setattr(supervised, "start", lambda command, **options: start(["sh", "-c", f"echo '{words}'; exit 1"],
                                                                               **options))  # fmt: skip
     with disable_run_logger():
