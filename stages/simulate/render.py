@@ -83,7 +83,7 @@ def _triangle(points, corners, height, width):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def rasterise(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -> tuple:
-    """Which triangle is nearest in each pixel, the first of several, where in it, and how far.
+    """Which triangle is nearest in each pixel, where in it, and how far.
 
     ``points`` (n, 3) holds column, row and depth (smaller is nearer). Returns the triangle of each pixel (height,
     width), -1 where there is none, the barycentric weights of its first two corners (height, width, 2) and the
@@ -92,41 +92,41 @@ def rasterise(points: np.ndarray, triangles: np.ndarray, height: int, width: int
     depth = np.full((height, width), np.inf, np.float32)
     owner = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
-    for side in (1, -1):  # what faces away comes last: most of it is found hidden before anything is computed
-        for t in range(len(triangles)):
-            (ax, ay, az), (bx, by, bz), (cx, cy, cz), area, top, bottom, left, right = _triangle(
-                points, triangles[t], height, width
-            )
-            if side * area < 1e-9:
-                continue
-            nearest = min(az, bz, cz) - 1e-3  # less what rounding may make of it within
-            for row in range(top, bottom + 1):
-                y = row + np.float32(0.5) - cy
-                first, last = left, right
-                if right - left > 8:  # the row's part of the triangle, with a pixel more for rounding
-                    for reach, slope in ((side * (bx - cx) * y, side * (by - cy)),
-                                         (side * (cx - ax) * y, side * (cy - ay)),
-                                         (side * (area + (ax - bx) * y), side * (ay - by))):  # fmt: skip
-                        if slope > 0:
-                            last = min(last, int(min(reach / slope + cx + 0.5, width + 0.0)))
-                        elif slope < 0:
-                            first = max(first, int(max(reach / slope + cx - 1.5, 0.0)))
-                for column in range(first, last + 1):
-                    if nearest >= depth[row, column]:
-                        continue
-                    x = column + np.float32(0.5) - cx
-                    u, v = (bx - cx) * y - (by - cy) * x, (ay - cy) * x - (ax - cx) * y
-                    if side * u < 0 or side * v < 0:
-                        continue
-                    u, v = u / area, v / area
-                    if u + v > 1:
-                        continue
-                    z = np.float32(u * az + v * bz + (1 - u - v) * cz)
-                    if z < depth[row, column] or (z == depth[row, column] and t < owner[row, column]):
-                        depth[row, column] = z
-                        owner[row, column] = t
-                        weights[row, column, 0] = u
-                        weights[row, column, 1] = v
+    for t in range(len(triangles)):
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz), area, top, bottom, left, right = _triangle(
+            points, triangles[t], height, width
+        )
+        if abs(area) < 1e-9:
+            continue
+        side = 1 if area > 0 else -1
+        nearest = min(az, bz, cz) - 1e-3  # less what rounding may make of it within
+        for row in range(top, bottom + 1):
+            y = row + np.float32(0.5) - cy
+            first, last = left, right
+            if right - left > 8:  # the row's part of the triangle, with a pixel more for rounding
+                for reach, slope in ((side * (bx - cx) * y, side * (by - cy)),
+                                     (side * (cx - ax) * y, side * (cy - ay)),
+                                     (side * (area + (ax - bx) * y), side * (ay - by))):  # fmt: skip
+                    if slope > 0:
+                        last = min(last, int(min(reach / slope + cx + 0.5, width + 0.0)))
+                    elif slope < 0:
+                        first = max(first, int(max(reach / slope + cx - 1.5, 0.0)))
+            for column in range(first, last + 1):
+                if nearest >= depth[row, column]:
+                    continue
+                x = column + np.float32(0.5) - cx
+                u, v = (bx - cx) * y - (by - cy) * x, (ay - cy) * x - (ax - cx) * y
+                if side * u < 0 or side * v < 0:
+                    continue
+                u, v = u / area, v / area
+                if u + v > 1:
+                    continue
+                z = u * az + v * bz + (1 - u - v) * cz
+                if z < depth[row, column]:
+                    depth[row, column] = z
+                    owner[row, column] = t
+                    weights[row, column, 0] = u
+                    weights[row, column, 1] = v
     return owner, weights, depth
 
 
