@@ -21,7 +21,7 @@ import yaml
 from prefect.logging import disable_run_logger
 from prefect.states import Failed
 
-from flows import graph, parameters, reproduce, supervised
+from flows import parameters, reproduce, supervised
 from flows.parameters import Changes
 from stages.tables import params
 from stages.tables.errors import UserError
