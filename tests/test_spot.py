@@ -60,6 +60,23 @@ def test_what_nearly_ceases_in_between_is_two_expressions_and_two_phases_are_one
     assert len(spotted(track(bells(time, 3, 3.5), 0 * time))) == 1
 
 
+def test_what_turns_and_tilts_leave_is_no_expression_and_hides_none() -> None:
+    time = np.arange(540) / 30
+    for start, places in ((3, ()), (3, (6,)), (5.8, (6,)), (4.6, (6,))):
+        turn = np.clip((time - start) / 0.8, 0, 1)
+        points = track(bells(time, *places), 12 * turn)
+        points[:, 27:36] += (2 * turn)[:, None, None]  # this nose is longer than the average head's
+        points[:, 19:25] -= turn[:, None, None]
+        assert [round(e.apex_time, 1) for e in spotted(points)] == list(places)
+
+
+def test_what_is_held_for_long_is_the_face_s_own_way_and_what_follows_is_found() -> None:
+    time = np.arange(900) / 30
+    held = 8 * np.clip((time - 3) / 0.5, 0, 1)
+    events = spotted(track(held + bells(time, 20), 8 * np.sin(time)))
+    assert [round(e.apex_time) for e in events if e.apex_time > 14] == [20]
+
+
 def test_a_film_is_answered_once_and_odd_ones_are_named(
     simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
