@@ -10,6 +10,9 @@ import pytest
 from lmf_fer.predict import clips
 from lmf_fer.spot import command, films, head
 from lmf_fer.spot.events import HEAD, Event, Finder
+from lmf_fer.spot.tracking import Faces, eye_distance
+from stages.landmark.params import Landmark
+from stages.tables import params
 from stages.tables.errors import UserError
 from tests.conftest import write_params
 
@@ -65,8 +68,8 @@ def test_what_turns_and_tilts_leave_is_no_expression_and_hides_none() -> None:
     for start, places in ((3, ()), (3, (6,)), (5.8, (6,)), (4.6, (6,))):
         turn = np.clip((time - start) / 0.8, 0, 1)
         points = track(bells(time, *places), 12 * turn)
-        points[:, 27:36] += (2 * turn)[:, None, None]  # this nose is longer than the average head's
-        points[:, 19:25] -= turn[:, None, None]
+        points[:, 27:36] += (3 * turn)[:, None, None]  # this nose is longer than the average head's
+        points[:, 19:25] -= (2 * turn)[:, None, None]
         assert [round(e.apex_time, 1) for e in spotted(points)] == list(places)
 
 
@@ -75,6 +78,20 @@ def test_what_is_held_for_long_is_the_face_s_own_way_and_what_follows_is_found()
     held = 8 * np.clip((time - 3) / 0.5, 0, 1)
     events = spotted(track(held + bells(time, 20), 8 * np.sin(time)))
     assert [round(e.apex_time) for e in events if e.apex_time > 14] == [20]
+
+
+def test_points_follow_a_head_that_tilts_and_come_back(simulated: Path) -> None:
+    picture = next(clips.frames(sorted(simulated.glob("cohn-kanade-images/S001/*"))[0]))
+    height, width = picture.shape
+    faces, away = Faces(params.read(Landmark)), []
+    for k, angle in enumerate(np.interp(range(45), (5, 15, 30, 40), (0, 12, 12, 0))):
+        tilt = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+        (face,) = faces(k / 30, cv2.warpAffine(picture, tilt, (width, height), borderMode=cv2.BORDER_REPLICATE))
+        start = face.points if k == 0 else start
+        off = face.points - cv2.transform(start[None], tilt)[0]
+        away.append(np.linalg.norm(off[17:], axis=1).mean() / eye_distance(start))
+    assert max(away) < 0.004
+    assert away[-1] < 0.001
 
 
 def test_a_film_is_answered_once_and_odd_ones_are_named(
