@@ -83,7 +83,7 @@ def test_what_is_held_for_long_is_the_face_s_own_way_and_what_follows_is_found()
 def test_points_follow_a_head_that_tilts_and_come_back(simulated: Path) -> None:
     picture = next(clips.frames(sorted(simulated.glob("cohn-kanade-images/S001/*"))[0]))
     height, width = picture.shape
-    faces, away = Faces(params.read(Landmark)), []
+    faces, away, start = Faces(params.read(Landmark)), [], np.zeros((68, 2))
     for k, angle in enumerate(np.interp(range(45), (5, 15, 30, 40), (0, 12, 12, 0))):
         tilt = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
         (face,) = faces(k / 30, cv2.warpAffine(picture, tilt, (width, height), borderMode=cv2.BORDER_REPLICATE))
