@@ -302,6 +302,13 @@ def _size(residual: np.ndarray) -> float:
     return float(np.sqrt((residual[COUNTED] ** 2).sum(axis=1).mean()))
 
 
+def carried(points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+    """Where a rigid head alone takes the points of ``neutral``, (68, 2) px, on the way to ``points``."""
+    axis = neutral[EYE_CORNERS[1]] - neutral[EYE_CORNERS[0]]
+    left, _ = explained(points, neutral)
+    return points - left @ np.array([[axis[0], axis[1]], [-axis[1], axis[0]]])
+
+
 def explained(points: np.ndarray, neutral: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a rigid head does not explain of the way from ``neutral`` to ``points``, both (68, 2) in px.
 

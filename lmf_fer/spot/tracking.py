@@ -13,10 +13,11 @@ import cv2
 import dlib
 import numpy as np
 
+from lmf_fer.spot.events import carried
 from stages.landmark.detection import Dlib
 from stages.landmark.landmarker import CARRIED, DETECTED
 from stages.landmark.params import Landmark
-from stages.landmark.patches import Image, align, lay, relight, sample
+from stages.landmark.patches import EFFECTIVE, NOISE, Image, align, lay, relight, sample
 from stages.landmark.presence import ALIKE
 from stages.tables.box import Box
 from stages.tables.points import BROWS, EYE_CORNERS, JAW, LIPS, POINTS
@@ -47,6 +48,9 @@ UPPER = np.r_[BROWS, 36, 39, 42, 45]
 SLIDES = np.where(np.arange(POINTS) < LIPS.start, 2.0, 0.2)
 """How far a patch may slide from one frame to the next, px, unless its anchor holds it: lips change too much to be held
 as firmly as skin over bone."""
+TETHER = 0.7
+"""How far from where the head takes it a patch without texture may be, px, from one frame to the next: along a lip or
+a contour there is none, and patches slide."""
 ASTRAY = 0.12
 """Median distance between followed and detected points from which the points were lost, in eye distances."""
 
@@ -158,6 +162,9 @@ class Face:
         self.offsets = self.patches - self.patches.mean(axis=1, keepdims=True)
         self.moved, self.variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
         self.start = inside
+        slopes = np.stack([sample(image, self.patches) for image in (self.anchor.across, self.anchor.down)], axis=-1)
+        texture = EFFECTIVE / NOISE**2 * np.einsum("k,pki,pkj->pij", self.weights, slopes, slopes)
+        self.pull = np.linalg.inv(np.eye(2) + TETHER**2 * texture)
 
     def settle(self) -> None:
         """Goes a little towards where the points were detected last: right for a face at rest, and for no other."""
@@ -184,6 +191,8 @@ class Face:
                             np.hypot(0.3, np.linalg.norm(moved - moved.mean(axis=0), axis=1) / 4))  # fmt: skip
         gain = variance / (variance + error**2)
         self.moved, self.variance = moved + gain[:, None] * more, variance * (1 - gain)
+        alone = self.start + self.moved - carried(self.start + self.moved, self.start)
+        self.moved = self.moved - np.einsum("pij,pj->pi", self.pull, alone).astype(np.float32)
         if time - self.checked >= CHECK:
             self._recover(image)
         self.image, self.before = image, grey
