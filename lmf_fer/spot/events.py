@@ -41,10 +41,11 @@ FOOT, TURN, OWN = 0.5, 3.0, 0.5
 Share of an apex's size that must not be such residue."""
 CALM, MEMORY, LONGEST = 0.2, 1.5, 10.0
 """Time below the threshold that ends an expression, time constant of the neutral, longest expression, s."""
-LEARNED = 100.0
+LEARNED = 50.0
 """Squared turn times duration at which this head's own way of turning is half learned, degrees squared x s."""
 UNSURE, TURNED = 0.003, 0.0004
-"""Size that may be seen where 10 degrees of turn are half learned, and that which each degree may leave afterwards."""
+"""Size that a turn whose square is LEARNED may seem to have before this head's way is known, and size that each degree
+may leave afterwards."""
 SYLLABLE, AROUND, NEXT, LIPS_ALONE, HELD = 0.15, 1.5, 0.6, 0.5, 0.75
 """Speech: peaks of the lips of at least that share of the apex, three within AROUND s of it or two within NEXT s, when
 LIPS_ALONE of the motion is theirs and their mean over 0.5 s or over 1 s is less than HELD of the apex."""
