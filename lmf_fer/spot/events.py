@@ -24,13 +24,15 @@ HEAD = np.array(json.loads(Path(__file__).with_name("head.json").read_text(encod
 COUNTED = np.r_[19:25, NOSE, LIPS]
 """Landmarks whose motion is an expression's size: not the jaw, the lids, or the brows' outer halves, which a turn of
 the head brings to its outline, where points slide."""
+LOWER = np.r_[55:60, 65:68]
+"""The lower lip without the mouth's corners."""
 STEADY = np.ones(POINTS)
 """How far each point follows the head alone: what a rigid head does is fitted to points by these weights."""
 STEADY[LIPS], STEADY[BROWS], STEADY[JAW] = 0.2, 0.4, 0.3
 STEADY[[37, 38, 40, 41, 43, 44, 46, 47]] = 0  # lids
 MICRO = 0.5
 """Longest duration of a micro-expression, s (the field's convention)."""
-LEAST, DEVIATIONS = 0.006, 5.0
+LEAST, DEVIATIONS = 0.006, 3.0
 """Size from which motion may be an expression: at least this, and so many deviations above the quiet size."""
 EDGE = 0.25
 """Share of the apex's size at which an expression begins and ends."""
@@ -46,9 +48,10 @@ LEARNED = 50.0
 UNSURE, TURNED = 0.003, 0.0004
 """Size that a turn whose square is LEARNED may seem to have before this head's way is known, and size that each degree
 may leave afterwards."""
-SYLLABLE, AROUND, NEXT, LIPS_ALONE, HELD = 0.15, 1.5, 0.6, 0.5, 0.75
+SYLLABLE, AROUND, NEXT, LIPS_ALONE, JAW_ALONE, HELD = 0.15, 1.5, 0.6, 0.5, 0.65, 0.75
 """Speech: peaks of the lips of at least that share of the apex, three within AROUND s of it or two within NEXT s, when
-LIPS_ALONE of the motion is theirs and their mean over 0.5 s or over 1 s is less than HELD of the apex."""
+LIPS_ALONE of the motion is theirs and their mean over 0.5 s or over 1 s is less than HELD of the apex. Two are enough
+when a mouth opens and JAW_ALONE of the motion is the lower lip's."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,9 @@ class Finder:
         held = [lips[away <= window].mean(axis=0) for window in (0.25, 0.5)]
         high = size[away <= NEXT].max()  # a small syllable beside a large one is not held
         slow = min(np.sqrt((mean**2).sum(axis=1).mean()) for mean in held) / high
-        spoken = (len(times) >= 3 or beside >= 2) and slow < HELD
+        jaw = (track[:, LOWER] ** 2).sum() > JAW_ALONE * (track[:, COUNTED] ** 2).sum()
+        opens = jaw and np.mean([m.residual[LOWER, 1] for m in part if m.frame == event.apex]) > 0
+        spoken = (len(times) >= (2 if opens else 3) or beside >= 2) and slow < HELD
         return None if spoken else len(times) / (2 * AROUND)
 
 
