@@ -73,6 +73,17 @@ def test_what_turns_and_tilts_leave_is_no_expression_and_hides_none() -> None:
         assert [round(e.apex_time, 1) for e in spotted(points)] == list(places)
 
 
+def test_a_mouth_that_opens_again_is_speech_and_corners_that_rise_again_are_none() -> None:
+    time = np.arange(180) / 30
+    course = bells(time, 3, 4)
+    assert [round(e.apex_time, 1) for e in spotted(track(course, 0 * time))] == [3.0, 4.0]
+    points = track(0 * time, 0 * time)
+    points[:, [*range(55, 60), 65, 66, 67], 1] += course[:, None]
+    assert spotted(points) == []
+    points[:, [*range(55, 60), 65, 66, 67], 1] -= bells(time, 4)[:, None]
+    assert [round(e.apex_time, 1) for e in spotted(points)] == [3.0]
+
+
 def test_what_is_held_for_long_is_the_face_s_own_way_and_what_follows_is_found() -> None:
     time = np.arange(900) / 30
     held = 8 * np.clip((time - 3) / 0.5, 0, 1)
