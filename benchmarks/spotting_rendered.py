@@ -37,7 +37,7 @@ from stages.simulate.params import Simulate
 from stages.tables import files, params, stage
 from stages.tables.points import LEFT_BROW, NOSE, RIGHT_BROW
 
-DEVELOPMENT, REPORTED, SECONDS = range(2000, 2001), range(100, 104), 30.0
+DEVELOPMENT, REPORTED, SECONDS = range(2000, 2001), range(100, 106), 30.0
 """People on whom the baselines' thresholds are chosen, and on whom is reported; each has two films of so many s."""
 SCENES, SCENE_SECONDS = ((200, 201), (202, 203)), 20.0
 """Pairs of people who share a film, and its length, s."""

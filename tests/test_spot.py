@@ -10,6 +10,9 @@ import pytest
 from lmf_fer.predict import clips
 from lmf_fer.spot import command, films, head
 from lmf_fer.spot.events import HEAD, Event, Finder
+from lmf_fer.spot.tracking import Faces, eye_distance
+from stages.landmark.params import Landmark
+from stages.tables import params
 from stages.tables.errors import UserError
 from tests.conftest import write_params
 
@@ -58,6 +61,48 @@ def test_what_nearly_ceases_in_between_is_two_expressions_and_two_phases_are_one
     time = np.arange(180) / 30
     assert [round(e.apex_time, 1) for e in spotted(track(bells(time, 3, 3.8), 0 * time))] == [3.0, 3.8]
     assert len(spotted(track(bells(time, 3, 3.5), 0 * time))) == 1
+
+
+def test_what_turns_and_tilts_leave_is_no_expression_and_hides_none() -> None:
+    time = np.arange(540) / 30
+    for start, places in ((3, ()), (3, (6,)), (5.8, (6,)), (4.6, (6,))):
+        turn = np.clip((time - start) / 0.8, 0, 1)
+        points = track(bells(time, *places), 12 * turn)
+        points[:, 27:36] += (3 * turn)[:, None, None]  # this nose is longer than the average head's
+        points[:, 19:25] -= (2 * turn)[:, None, None]
+        assert [round(e.apex_time, 1) for e in spotted(points)] == list(places)
+
+
+def test_a_mouth_that_opens_again_is_speech_and_corners_that_rise_again_are_none() -> None:
+    time = np.arange(180) / 30
+    course = bells(time, 3, 4)
+    assert [round(e.apex_time, 1) for e in spotted(track(course, 0 * time))] == [3.0, 4.0]
+    points = track(0 * time, 0 * time)
+    points[:, [*range(55, 60), 65, 66, 67], 1] += course[:, None]
+    assert spotted(points) == []
+    points[:, [*range(55, 60), 65, 66, 67], 1] -= bells(time, 4)[:, None]
+    assert [round(e.apex_time, 1) for e in spotted(points)] == [3.0]
+
+
+def test_what_is_held_for_long_is_the_face_s_own_way_and_what_follows_is_found() -> None:
+    time = np.arange(900) / 30
+    held = 8 * np.clip((time - 3) / 0.5, 0, 1)
+    events = spotted(track(held + bells(time, 20), 8 * np.sin(time)))
+    assert [round(e.apex_time) for e in events if e.apex_time > 14] == [20]
+
+
+def test_points_follow_a_head_that_tilts_and_come_back(simulated: Path) -> None:
+    picture = next(clips.frames(sorted(simulated.glob("cohn-kanade-images/S001/*"))[0]))
+    height, width = picture.shape
+    faces, away, start = Faces(params.read(Landmark)), [], np.zeros((68, 2))
+    for k, angle in enumerate(np.interp(range(45), (5, 15, 30, 40), (0, 12, 12, 0))):
+        tilt = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+        (face,) = faces(k / 30, cv2.warpAffine(picture, tilt, (width, height), borderMode=cv2.BORDER_REPLICATE))
+        start = face.points if k == 0 else start
+        off = face.points - cv2.transform(start[None], tilt)[0]
+        away.append(np.linalg.norm(off[17:], axis=1).mean() / eye_distance(start))
+    assert max(away) < 0.004
+    assert away[-1] < 0.001
 
 
 def test_a_film_is_answered_once_and_odd_ones_are_named(

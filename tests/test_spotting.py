@@ -11,10 +11,12 @@ from benchmarks import films, long_videos, spotting, spotting_rendered
 from benchmarks.films import Truth
 from benchmarks.spotting import Count, Found
 from lmf_fer.predict.predictor import Predictor
+from lmf_fer.spot.tracking import Faces, eye_distance
+from stages.landmark.params import Landmark
 from stages.simulate.actors import errors, people
 from stages.simulate.assets import load
-from stages.simulate.params import Variety
-from stages.simulate.score import Score, draw, habits
+from stages.simulate.params import Simulate, Variety
+from stages.simulate.score import UNITS, Score, draw, habits
 from stages.tables import params
 from stages.tables.errors import UserError
 
@@ -102,6 +104,18 @@ def test_a_smile_in_78_frames_is_one_event_and_happy(person: int) -> None:
     assert 15 < event.onset < event.apex < event.offset < 70
     probability = Predictor.load(networks="shipped").recognise(event.points)[0]
     assert probability.argmax() + 1 == happy
+
+
+def test_lips_do_not_slide_along_themselves_when_a_head_turns() -> None:
+    settings, poses, upper = params.read(Simulate), np.zeros((24, 6)), slice(50, 53)
+    poses[:, 0] = np.interp(range(24), (3, 20), (0, 16))
+    still = np.zeros((len(poses), len(UNITS), 2))
+    told = films.Script(30, Score(still[0], still, poses), np.ones(len(poses)), [])
+    faces, off = Faces(params.read(Landmark)), []
+    for number, (image, true) in enumerate(films.rendered(3010, told, settings.variety, settings.noise)):
+        (face,) = faces(number / 30, image)
+        off.append((face.points - true)[upper, 0].mean() / eye_distance(true))
+    assert abs(off[-1] - off[0]) < 0.01
 
 
 def test_flow_in_one_direction_is_a_peak() -> None:

@@ -13,13 +13,14 @@ import cv2
 import dlib
 import numpy as np
 
+from lmf_fer.spot.events import carried
 from stages.landmark.detection import Dlib
 from stages.landmark.landmarker import CARRIED, DETECTED
 from stages.landmark.params import Landmark
-from stages.landmark.patches import Image, align, lay, relight, sample
+from stages.landmark.patches import EFFECTIVE, NOISE, Image, align, lay, relight, sample
 from stages.landmark.presence import ALIKE
 from stages.tables.box import Box
-from stages.tables.points import EYE_CORNERS, JAW, POINTS
+from stages.tables.points import BROWS, EYE_CORNERS, JAW, LIPS, POINTS
 
 WORKING = 640
 """Longest side of the picture in which faces are looked for, px."""
@@ -42,6 +43,14 @@ CHECK, SETTLED, OUTLINED = 0.1, 10.0, 0.6
 at rest, and the jaw's always. Motion of the skin is followed; the outline of a head that turns is no skin."""
 REACH, ALIKE_AGAIN = 1.0, 0.7
 """How far a patch is looked for, px, and the share of its error by which it must be better to be taken there."""
+UPPER = np.r_[BROWS, 36, 39, 42, 45]
+"""Landmarks that tell how a head has rolled and come nearer: brows and the eyes' corners, which are about as deep."""
+SLIDES = np.where(np.arange(POINTS) < LIPS.start, 2.0, 0.2)
+"""How far a patch may slide from one frame to the next, px, unless its anchor holds it: lips change too much to be held
+as firmly as skin over bone."""
+TETHER = 0.7
+"""How far from where the head takes it a patch without texture may be, px, from one frame to the next: along a lip or
+a contour there is none, and patches slide."""
 ASTRAY = 0.12
 """Median distance between followed and detected points from which the points were lost, in eye distances."""
 
@@ -150,8 +159,12 @@ class Face:
         inside = ((self.points - self.astray - self.corner) * self.scale).astype(np.float32)
         self.anchor = self.image
         self.patches, self.weights = lay(inside, self.settings.patch_sigma)
+        self.offsets = self.patches - self.patches.mean(axis=1, keepdims=True)
         self.moved, self.variance = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
         self.start = inside
+        slopes = np.stack([sample(image, self.patches) for image in (self.anchor.across, self.anchor.down)], axis=-1)
+        texture = EFFECTIVE / NOISE**2 * np.einsum("k,pki,pkj->pij", self.weights, slopes, slopes)
+        self.pull = np.linalg.inv(np.eye(2) + TETHER**2 * texture)
 
     def settle(self) -> None:
         """Goes a little towards where the points were detected last: right for a face at rest, and for no other."""
@@ -168,15 +181,18 @@ class Face:
             self.image = Image(relight(self._view(self.before), like=self.anchor.grey))
         image = Image(relight(self._view(grey), like=self.anchor.grey))
         flow = cv2.GaussianBlur(self.dis.calc(self.image.grey, image.grey, None), (0, 0), self.settings.flow_smoothing)
-        here = self.patches + self.moved[:, None]
+        patches = self.patches + self.offsets @ self._rolled()
+        here = patches + self.moved[:, None]
         dense = sample(flow, here)
         step = (self.weights[:, None] * dense).sum(axis=1)
         more, error = align(self.image, here, image, here + dense, self.weights, _free(step, 0.05))
-        moved, variance = self.moved + step + more, self.variance + np.hypot(error, 0.1) ** 2
-        more, error = align(self.anchor, self.patches, image, self.patches + moved[:, None], self.weights,
+        moved, variance = self.moved + step + more, self.variance + np.hypot(error, SLIDES) ** 2
+        more, error = align(self.anchor, self.patches, image, patches + moved[:, None], self.weights,
                             np.hypot(0.3, np.linalg.norm(moved - moved.mean(axis=0), axis=1) / 4))  # fmt: skip
         gain = variance / (variance + error**2)
         self.moved, self.variance = moved + gain[:, None] * more, variance * (1 - gain)
+        alone = self.start + self.moved - carried(self.start + self.moved, self.start)
+        self.moved = self.moved - np.einsum("pij,pj->pi", self.pull, alone).astype(np.float32)
         if time - self.checked >= CHECK:
             self._recover(image)
         self.image, self.before = image, grey
@@ -200,6 +216,13 @@ class Face:
             self.away, self.checked = away, time
         return True
 
+    def _rolled(self) -> np.ndarray:
+        """How much more than the identity (2, 2) the upper face has rolled and come nearer since the anchor."""
+        before, after = (points[UPPER] - points[UPPER].mean(axis=0) for points in (self.start, self.start + self.moved))
+        (x, y), (u, v), square = before.T, after.T, (before**2).sum()
+        near, roll = (x @ u + y @ v) / square, (x @ v - y @ u) / square
+        return np.array([[near - 1, roll], [-roll, near - 1]], np.float32)
+
     def _recover(self, image: Image) -> None:
         """Patches that slid away, as at a contour that a turn has hidden, go back to where the anchor finds them.
 
@@ -210,7 +233,8 @@ class Face:
             return
         usual = (cv2.transform(self.start[None], together)[0] - self.start).astype(np.float32)
         loose = np.full(POINTS, REACH, np.float32)
-        (more, there), (_, here) = (align(self.anchor, self.patches, image, self.patches + moved[:, None],
+        patches = self.patches + self.offsets @ self._rolled()
+        (more, there), (_, here) = (align(self.anchor, self.patches, image, patches + moved[:, None],
                                           self.weights, loose) for moved in (usual, self.moved))  # fmt: skip
         lost = there < ALIKE_AGAIN * here
         self.moved = np.where(lost[:, None], usual + more, self.moved).astype(np.float32)
