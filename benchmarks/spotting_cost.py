@@ -1,10 +1,11 @@
 """What ``lmf-fer spot`` costs: frames a CPU second from file to page, and memory of an hour of film against a minute.
 
-    python -m benchmarks.spotting_cost              # some ten minutes on one core
+    python -m benchmarks.spotting_cost              # some minutes on one core
 
 One rendered film of a person with expressions is shown again and again, forwards and backwards. Speed is of all that
 the command does with a film (decoding, spotting, naming, tables, page), in CPU seconds of all threads together. Memory
-is the largest of a process of its own, which gets the frames one by one at 5 a second, so that an hour takes minutes.
+is the largest, as Linux tells it, of a process of its own, which gets the frames one by one at 5 a second, so that an
+hour takes minutes.
 Writes spotting_cost.md beside this file.
 """
 
@@ -93,9 +94,8 @@ def main() -> None:
         if arguments.memory:
             film = Repeated(list(np.load(arguments.memory[0])), RATE * int(arguments.memory[1]))
             command.one(film, folder, Predictor.load(networks="shipped"))
-            import resource  # Windows has none
-
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            status = Path("/proc/self/status").read_text(encoding="ascii")  # ru_maxrss is at least the parent's
+            print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
             return
         frames = there_and_back()
         rates = {name: speed(frames, size, FRAMES[name], folder) for name, size in SIZES.items()}

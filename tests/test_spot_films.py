@@ -335,7 +335,7 @@ def test_the_page_in_a_browser(tmp_path: Path, width: int) -> None:
                "methods": dict.fromkeys(("LMF-FER", "DTAGN", "Joint framework"), shares)}
               for k in range(1, 6)]  # fmt: skip
     name = "a <b>/" + "long" * 30
-    html = page.render(name, "5 expressions", tmp_path / "frames.parquet", events, ["a note"], "run")
+    html = "".join(page.render(name, "5 expressions", tmp_path / "frames.parquet", events, ["a note"], "run"))
     assert "a <b>" not in html
     (tmp_path / "page.html").write_text(html)
     (tmp_path / "probe.html").write_text(PROBE.format(width=width))

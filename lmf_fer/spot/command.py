@@ -177,7 +177,8 @@ def one(film: Film, folder: Path, predictor: Predictor) -> None:
     answer, notes = counts if frames.rows else "not used", [r["reason"].removeprefix(f"{name}: ") for r in rejected]
     if frames.rows:
         html = page.render(name, answer, folder / "frames.parquet", shown, notes, predictor.source)
-        files.write(folder / "film.html", html)
+        with (folder / "film.html").open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(html)
     told = {"frames": frames.rows, "length": spotter.frame, "answer": "; ".join([answer, *notes])}
     files.write(folder / "done.json", json.dumps(told))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,13 @@ def highest(courses: dict[int, np.ndarray]) -> float:
     return max([MOST, *(float(course[:, 1].max()) for course in courses.values())])
 
 
-def render(name: str, answer: str, frames: Path, events: Sequence[Any], notes: Sequence[str], source: str) -> str:
-    """The page as HTML, with all styles and pictures inside. ``events`` are of ``shown``."""
+def render(
+    name: str, answer: str, frames: Path, events: Sequence[Any], notes: Sequence[str], source: str
+) -> Iterator[str]:
+    """The page as HTML, with all styles and pictures inside, in parts: the whole of an hour is large.
+
+    ``events`` are of ``shown``.
+    """
     end, courses = curves(frames)
     top = highest(courses)
     lines = {person: _line(course, end, top) for person, course in courses.items()}
@@ -78,7 +83,7 @@ def render(name: str, answer: str, frames: Path, events: Sequence[Any], notes: S
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
                               undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"clock": clock}
-    return environment.get_template("page.html").render(
+    return environment.get_template("page.html").generate(
         name=name, answer=answer, end=end, top=top, lines=lines, events=events, notes=notes, source=source, width=BINS,
         high=HIGH, ticks=[step * k for k in range(int(end / step) + 1)],
         legend={event["says"]: event["colour"] for event in events},
