@@ -129,7 +129,7 @@ def one(film: Film, folder: Path, predictor: Predictor) -> None:
     """One film into ``folder``: its tables, its page, and what there is to say of it."""
     spotter, album, name = Spotter(predictor.settings.landmark), Album(), film.name
     found: list[dict[str, Any]] = []
-    shown: list[Any] = []
+    shown = page.Kept(folder / "shown.jsonl")
     waiting: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
 
@@ -137,7 +137,7 @@ def one(film: Film, folder: Path, predictor: Predictor) -> None:
         for event in events:
             answer = _answer(event, album, predictor)
             found.append(tables.row(name, len(found) + 1, event, answer, predictor))
-            shown.append(page.shown(found[-1], event, answer, album.of(event), predictor))
+            shown.add(page.shown(found[-1], event, answer, album.of(event), predictor))
             for row in waiting:
                 if row["person"] == event.person and event.onset <= row["frame"] <= event.offset:
                     row["event"] = len(found)
@@ -179,6 +179,7 @@ def one(film: Film, folder: Path, predictor: Predictor) -> None:
         html = page.render(name, answer, folder / "frames.parquet", shown, notes, predictor.source)
         with (folder / "film.html").open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(html)
+    shown.path.unlink(missing_ok=True)
     told = {"frames": frames.rows, "length": spotter.frame, "answer": "; ".join([answer, *notes])}
     files.write(folder / "done.json", json.dumps(told))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,22 @@ def shown(row: dict[str, Any], event: Event, answer: Answer, pictures: Sequence[
     }  # fmt: skip
 
 
+class Kept:
+    """What the page shows of each event, in a file: the pictures of an hour would take more memory than all else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, event: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(event, default=lambda value: value.item()) + "\n")
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        if self.path.is_file():
+            with self.path.open(encoding="utf-8") as file:
+                yield from map(json.loads, file)
+
+
 def curves(frames: Path) -> tuple[float, dict[int, np.ndarray]]:
     """From a table of frames the film's last second, and a curve for each person: (points, 2) of time and size."""
     file = pq.ParquetFile(frames)
@@ -70,12 +87,13 @@ def highest(courses: dict[int, np.ndarray]) -> float:
 
 
 def render(
-    name: str, answer: str, frames: Path, events: Sequence[Any], notes: Sequence[str], source: str
+    name: str, answer: str, frames: Path, events: Iterable[dict[str, Any]], notes: Sequence[str], source: str
 ) -> Iterator[str]:
     """The page as HTML, with all styles and pictures inside, in parts: the whole of an hour is large.
 
-    ``events`` are of ``shown``.
+    ``events`` are of ``shown``, and are gone through twice.
     """
+    bars = [{key: value for key, value in event.items() if key not in ("faces", "map", "methods")} for event in events]
     end, courses = curves(frames)
     top = highest(courses)
     lines = {person: _line(course, end, top) for person, course in courses.items()}
@@ -84,9 +102,9 @@ def render(
                               undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"clock": clock}
     return environment.get_template("page.html").generate(
-        name=name, answer=answer, end=end, top=top, lines=lines, events=events, notes=notes, source=source, width=BINS,
-        high=HIGH, ticks=[step * k for k in range(int(end / step) + 1)],
-        legend={event["says"]: event["colour"] for event in events},
+        name=name, answer=answer, end=end, top=top, lines=lines, bars=bars, events=events, notes=notes, source=source,
+        width=BINS, high=HIGH, ticks=[step * k for k in range(int(end / step) + 1)],
+        legend={bar["says"]: bar["colour"] for bar in bars},
     )  # fmt: skip
 
 
