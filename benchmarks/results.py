@@ -27,6 +27,7 @@ BLOCKS = {
     "benchmarks/spotting.md": ("python -m benchmarks.spotting", None),
     "benchmarks/processors.md": ("python -m benchmarks.processors qemu-x86_64 -cpu Haswell", None),
     "benchmarks/spotting_rendered.md": ("python -m benchmarks.spotting_rendered", "spotting_rendered.svg"),
+    "benchmarks/spotting_scenes.md": ("python -m benchmarks.spotting_rendered --scenes", None),
     "benchmarks/spotting_cost.md": ("python -m benchmarks.spotting_cost", None),
     "benchmarks/training.md": ("python -m benchmarks.training", None),
     "benchmarks/predict.md": ("python -m benchmarks.predict data/raw/simulated/cohn-kanade-images/S001/001", None),

@@ -5,7 +5,7 @@
 
 Films (benchmarks/films.py) of people who are in no training, rendered as the simulated data set is. Metrics are those
 of benchmarks/spotting.py. Constants and thresholds were chosen on films of other people. Writes spotting_rendered.md
-and spotting_rendered.svg beside this file; what is found in scenes is printed.
+and spotting_rendered.svg beside this file, of scenes spotting_scenes.md.
 
 Baselines: optical flow over 0.3 s about the brows and the mouth, less that of the nose, its main direction (MDMO: Liu
 et al., IEEE Trans. Affective Computing 7, 2016), and a peak finder; and SFEM against the film's median landmarks, above
@@ -217,7 +217,7 @@ def main() -> None:
     common.one_thread()
     settings, name = params.read(Simulate), shipped()
     if arguments.scenes:
-        print(of_scenes(name, settings))
+        common.save("spotting_scenes", "Expressions of two people in films with cuts", of_scenes(name, settings))
         return
     with style():
         text, figure = of_films(name, settings)
