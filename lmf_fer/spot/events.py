@@ -180,9 +180,9 @@ class Finder:
 
     def _end(self, limit: float) -> None:
         """What has been above the threshold is one expression or, where it nearly ceased in between, several."""
-        began = self.above if self.active is None else self.active
+        assert self.active is not None, "else nothing ends"
         before = self.waiting[-1].offset if self.waiting else 0
-        moments = [m for m in self.moments if m.time >= began - FOOT and m.frame >= before]
+        moments = [m for m in self.moments if m.time >= self.active - FOOT and m.frame >= before]
         ended = moments[-1].size <= limit
         sizes = self._own(moments) if ended else np.array([m.size for m in moments])
         apexes: list[int] = []
@@ -236,7 +236,7 @@ class Finder:
             share = (times - times[0]) / (times[-1] - times[0])
         faces = faces - faces[0] - share[:, None, None] * (faces[-1] - faces[0])
         beside = TURNED * np.linalg.norm(turns - turns[0] - share[:, None] * way, axis=1)
-        sizes = 0 * sizes
+        sizes = np.zeros(len(moments))
         sizes[left : right + 1] = np.maximum([_size(face) for face in faces] - beside, 0)
         return sizes
 

@@ -181,7 +181,7 @@ class Face:
             self.image = Image(relight(self._view(self.before), like=self.anchor.grey))
         image = Image(relight(self._view(grey), like=self.anchor.grey))
         flow = cv2.GaussianBlur(self.dis.calc(self.image.grey, image.grey, None), (0, 0), self.settings.flow_smoothing)
-        patches = self.patches + self.offsets @ self._rolled()
+        patches = self._rolled()
         here = patches + self.moved[:, None]
         dense = sample(flow, here)
         step = (self.weights[:, None] * dense).sum(axis=1)
@@ -217,11 +217,11 @@ class Face:
         return True
 
     def _rolled(self) -> np.ndarray:
-        """How much more than the identity (2, 2) the upper face has rolled and come nearer since the anchor."""
+        """The anchor's patches, rolled and come nearer about their middles as the upper face has since."""
         before, after = (points[UPPER] - points[UPPER].mean(axis=0) for points in (self.start, self.start + self.moved))
         (x, y), (u, v), square = before.T, after.T, (before**2).sum()
         near, roll = (x @ u + y @ v) / square, (x @ v - y @ u) / square
-        return np.array([[near - 1, roll], [-roll, near - 1]], np.float32)
+        return self.patches + self.offsets @ np.array([[near - 1, roll], [-roll, near - 1]], np.float32)
 
     def _recover(self, image: Image) -> None:
         """Patches that slid away, as at a contour that a turn has hidden, go back to where the anchor finds them.
@@ -233,7 +233,7 @@ class Face:
             return
         usual = (cv2.transform(self.start[None], together)[0] - self.start).astype(np.float32)
         loose = np.full(POINTS, REACH, np.float32)
-        patches = self.patches + self.offsets @ self._rolled()
+        patches = self._rolled()
         (more, there), (_, here) = (align(self.anchor, self.patches, image, patches + moved[:, None],
                                           self.weights, loose) for moved in (usual, self.moved))  # fmt: skip
         lost = there < ALIKE_AGAIN * here
