@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from stages.tables import files
 from stages.tables.errors import UserError
-from stages.tables.stage import print_utf8
+from stages.tables.stage import leave, print_utf8
 
 Server = Annotated[
     str | None, Option(metavar="URL", help="Report to this Prefect server instead of the project's own.")
@@ -33,6 +33,8 @@ class Commands(TyperGroup):
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
+        finally:
+            leave()
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,

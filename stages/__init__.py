@@ -3,8 +3,11 @@
 Importing it, which Python does before any stage, gives all x86-64 processors with AVX2 one arithmetic, whatever their
 vendor and their extensions: each library would choose other kernels on another processor, which round differently.
 A library reads its variables when it is loaded.
+
+Python looks for garbage less often: libraries make hundreds of thousands of objects that all stay.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -27,3 +30,4 @@ os.environ |= {
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it says in every process that IPP is disabled
 if _CPU.is_file() and "avx512vl" in _CPU.read_text(encoding="utf-8", errors="replace"):
     os.environ["OPENCV_CPU_DISABLE"] = "AVX512-SKX"  # where there is none to disable, OpenCV says so each time
+gc.set_threshold(200_000, 20, 20)

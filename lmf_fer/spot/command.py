@@ -144,7 +144,7 @@ def one(film: Film, folder: Path, predictor: Predictor) -> None:
             if film.live:
                 print(tables.sentence(found[-1]), flush=True)
 
-    with _ends_with_ctrl_c(film), tables.Frames(folder / "frames.parquet", tables.FRAMES) as frames:
+    with _ends_with_ctrl_c(film), parquet.Writer(folder / "frames.parquet", tables.FRAMES, tables.GROUP) as frames:
         try:
             stream = iter(film)
             start = list(islice(stream, 1))  # now the film knows its length

@@ -39,17 +39,8 @@ REJECTED = Table("spot_rejected", "one film that could not be used, or only in p
 ))  # fmt: skip
 
 
-GROUP = 1024
-"""Rows of a row group of frames."""
-
-
-class Frames(parquet.Writer):
-    """The table of frames in small row groups: memory does not grow for the many minutes that fill a large one."""
-
-    def write(self, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
-        super().write(rows)
-        if sum(map(len, self._group)) >= GROUP:
-            self._flush()
+GROUP = 2**20
+"""Bytes of a row group of frames, uncompressed: memory does not grow for the many minutes that fill a large one."""
 
 
 def events(predictor: Predictor) -> Table:

@@ -195,6 +195,60 @@ def _between(texture, r, c, d, f, g):  # type: ignore[no-untyped-def]
     return above * (1 - g) + below * g
 
 
+@njit(cache=True, inline="always")
+def _dot(normal, lamp):  # type: ignore[no-untyped-def]
+    return normal[0] * lamp[0] + normal[1] * lamp[1] + normal[2] * lamp[2]
+
+
+@njit(cache=True, inline="always")
+def _positive(value):  # type: ignore[no-untyped-def]
+    return value if value > 0.0 else 0.0
+
+
+@njit(cache=True, inline="always")
+def _unit3(normal):  # type: ignore[no-untyped-def]
+    length = np.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]) + 1e-9
+    return normal[0] / length, normal[1] / length, normal[2] / length
+
+
+@njit(cache=True, inline="always")
+def _matt(normal, base, reach, shade, wrap, lamps, strengths):  # type: ignore[no-untyped-def]
+    """The radiance of a point with a unit ``normal`` but for its glints; ``wrap``: how far light goes around it."""
+    diffuse = _positive((_dot(normal, lamps[0]) + wrap) / (1 + wrap))
+    second = _positive((_dot(normal, lamps[1]) + 0.5) / 1.5)
+    sky = 0.65 + 0.35 * normal[1]
+    return base * (
+        strengths[0] * diffuse * reach * (0.45 + 0.55 * shade) + shade * (strengths[1] * second + strengths[2] * sky)
+    )
+
+
+@njit(cache=True, inline="always")
+def _glints(spark, glint, gloss, reach, shade, strengths):  # type: ignore[no-untyped-def]
+    return gloss * (strengths[0] * spark * reach + 0.6 * strengths[1] * glint * shade)
+
+
+@njit(cache=True, inline="always")
+def _twelfth(x):  # type: ignore[no-untyped-def]
+    """The twelfth power, as products, which are faster."""
+    x = x * x
+    x = x * x
+    return x * x * x
+
+
+@njit(cache=True, error_model="numpy")
+def _light(n0, n1, n2, base, gloss, reach, shade, count, lamps, strengths) -> None:  # type: ignore[no-untyped-def]
+    """Writes the radiance of ``count`` points of the head over ``base``, and its unit normal's depth over ``n2``.
+
+    A loop without branches, not even one for a division by zero, so that it works on several points at once.
+    """
+    for k in range(count):
+        normal = _unit3((n0[k], n1[k], n2[k]))
+        spark, glint = _positive(_dot(normal, lamps[2])), _positive(_dot(normal, lamps[3]))
+        value = _matt(normal, base[k], reach[k], shade[k], 0.3, lamps, strengths)
+        base[k] = value + _glints(_twelfth(spark), _twelfth(glint), gloss[k], reach[k], shade[k], strengths)
+        n2[k] = normal[2]
+
+
 @njit(cache=True)
 def _shade(
     image: np.ndarray,
@@ -211,18 +265,27 @@ def _shade(
     albedo: np.ndarray,
     shine: np.ndarray,
     lamps: np.ndarray,
-    strengths: np.ndarray,
+    strengths: tuple[float, float, float],
     iris: float,
     pupil: float,
 ) -> None:
     """Writes the radiance of every covered pixel into ``image``.
 
-    ``lamps`` (4, 3): directions to the key and the fill light, and half-way from each to the viewer.
+    ``lamps`` (4, 3): directions to the key and the fill light, and half-way from each to the viewer. What lies on the
+    head is looked up first, and lit a row at a time, since a loop without branches works on several pixels at once.
     """
-    key, fill, half, half_fill = lamps[0], lamps[1], lamps[2], lamps[3]
     height, width = owner.shape
     rows, columns = albedo.shape
+    lights = (
+        (lamps[0, 0], lamps[0, 1], lamps[0, 2]),
+        (lamps[1, 0], lamps[1, 1], lamps[1, 2]),
+        (lamps[2, 0], lamps[2, 1], lamps[2, 2]),
+        (lamps[3, 0], lamps[3, 1], lamps[3, 2]),
+    )
+    head = np.empty((7, width))  # normal, albedo, gloss, share of the key light, of the ambient light
+    at = np.empty(width, np.int64)
     for row in range(height):
+        count = 0
         for column in range(width):
             t = owner[row, column]
             if t < 0:
@@ -235,18 +298,6 @@ def _shade(
             n1 = np.float64(u * normal[a, 1] + v * normal[b, 1] + w * normal[c, 1])
             n2 = np.float64(u * normal[a, 2] + v * normal[b, 2] + w * normal[c, 2])
             reach = u * reached[a] + v * reached[b] + w * reached[c]
-            base, gloss, sharp, wrap = 0.5, 0.05, 12.0, 0.3
-            e0 = e1 = e2 = 0.0
-            if kind == EYE:
-                e0 = np.float64(u * eye[a, 0] + v * eye[b, 0] + w * eye[c, 0])
-                e1 = np.float64(u * eye[a, 1] + v * eye[b, 1] + w * eye[c, 1])
-                e2 = np.float64(u * eye[a, 2] + v * eye[b, 2] + w * eye[c, 2])
-                n0, n1, n2 = n0 * 0.5 + e0 * 0.5, n1 * 0.5 + e1 * 0.5, n2 * 0.5 + e2 * 0.5
-            length = np.sqrt(n0**2 + n1**2 + n2**2) + 1e-9
-            n0, n1, n2 = n0 / length, n1 / length, n2 / length
-            if kind == SKIN and n2 < -0.2:
-                image[row, column] = 0.01
-                continue
             shade = occlusion[row // SUPERSAMPLE, column // SUPERSAMPLE]
             if kind in (SKIN, HAIR):
                 x = u * texel[t, 0, 0] + v * texel[t, 1, 0] + w * texel[t, 2, 0]
@@ -256,12 +307,23 @@ def _shade(
                 f, g = x - left, y - above
                 left %= columns  # the texture goes around the head
                 right = left + 1 if left + 1 < columns else 0
-                base = _between(albedo, above, left, right, f, g)
-                gloss = _between(shine, above, left, right, f, g)
                 inside = u * inner[a] + v * inner[b] + w * inner[c]
-                base *= 1 - 0.8 * inside
-                gloss *= 1 - inside
-            elif kind == TEETH:
+                head[0, count], head[1, count], head[2, count] = n0, n1, n2
+                head[3, count] = _between(albedo, above, left, right, f, g) * (1 - 0.8 * inside)
+                head[4, count] = _between(shine, above, left, right, f, g) * (1 - inside)
+                head[5, count], head[6, count] = reach, shade
+                at[count] = column if kind == HAIR else -1 - column
+                count += 1
+                continue
+            base, gloss, sharp, wrap = 0.5, 0.05, 12.0, 0.3
+            e0 = e1 = e2 = 0.0
+            if kind == EYE:
+                e0 = np.float64(u * eye[a, 0] + v * eye[b, 0] + w * eye[c, 0])
+                e1 = np.float64(u * eye[a, 1] + v * eye[b, 1] + w * eye[c, 1])
+                e2 = np.float64(u * eye[a, 2] + v * eye[b, 2] + w * eye[c, 2])
+                n0, n1, n2 = n0 * 0.5 + e0 * 0.5, n1 * 0.5 + e1 * 0.5, n2 * 0.5 + e2 * 0.5
+            unit = _unit3((n0, n1, n2))
+            if kind == TEETH:
                 base, gloss, sharp = 0.8, 0.15, 30.0
                 reach, shade = 0.45 + 0.3 * reach, 0.3 + 0.7 * shade
             elif kind == TONGUE:
@@ -278,23 +340,13 @@ def _shade(
                 base = base * (1 - rim) + dark * rim
                 base = base * (1 - hole) + 0.01 * hole
                 base *= min(max(0.95 - 0.75 * (e1 - 0.12), 0.35), 1.0)
-            diffuse = max((n0 * key[0] + n1 * key[1] + n2 * key[2] + wrap) / (1 + wrap), 0.0)
-            second = max((n0 * fill[0] + n1 * fill[1] + n2 * fill[2] + 0.5) / 1.5, 0.0)
-            sky = 0.65 + 0.35 * n1
-            value = base * (
-                strengths[0] * diffuse * reach * (0.45 + 0.55 * shade)
-                + shade * (strengths[1] * second + strengths[2] * sky)
-            )
-            spark = max(n0 * half[0] + n1 * half[1] + n2 * half[2], 0.0)
-            glint = max(n0 * half_fill[0] + n1 * half_fill[1] + n2 * half_fill[2], 0.0)
-            if sharp == 12.0:  # by far the most pixels: products are faster than powers
-                spark, glint = spark * spark, glint * glint
-                spark, glint = spark * spark, glint * glint
-                spark, glint = spark * spark * spark, glint * glint * glint
-            else:
-                spark, glint = spark**sharp, glint**sharp
-            value += gloss * (strengths[0] * spark * reach + 0.6 * strengths[1] * glint * shade)
-            image[row, column] = value
+            spark, glint = _positive(_dot(unit, lights[2])) ** sharp, _positive(_dot(unit, lights[3])) ** sharp
+            value = _matt(unit, base, reach, shade, wrap, lights, strengths)
+            image[row, column] = value + _glints(spark, glint, gloss, reach, shade, strengths)
+        _light(head[0], head[1], head[2], head[3], head[4], head[5], head[6], count, lights, strengths)
+        for k in range(count):
+            skin = at[k] < 0
+            image[row, -1 - at[k] if skin else at[k]] = 0.01 if skin and head[2, k] < -0.2 else head[3, k]
 
 
 @njit(cache=True)
@@ -372,7 +424,7 @@ def photograph(
         surface.albedo,
         surface.shine,
         np.stack([key, fill, _unit(key + view), _unit(fill + view)]),
-        np.array(light.strengths),
+        light.strengths,
         surface.iris,
         surface.pupil,
     )

@@ -29,12 +29,12 @@ class Writer:
 
     Used as a context manager. ``write`` takes a data frame or a list of rows (dicts), such as those of one sequence,
     and keeps them together in one row group, which is checked against the table's columns and ranges and written when
-    it reaches ROW_GROUP bytes. Leaving the block by an exception removes the temporary file, so that a reader never
+    it reaches ``row_group`` bytes. Leaving the block by an exception removes the temporary file, so that a reader never
     sees half a table.
     """
 
-    def __init__(self, path: Path | str, table: Table) -> None:
-        self.path, self.table, self.rows = Path(path), table, 0
+    def __init__(self, path: Path | str, table: Table, row_group: int = ROW_GROUP) -> None:
+        self.path, self.table, self.row_group, self.rows = Path(path), table, row_group, 0
         self._file = self._opened()
         self._group: list[pa.Table] = []
         self._bytes = 0
@@ -70,7 +70,7 @@ class Writer:
         self._group.append(batch)
         self._bytes += batch.nbytes
         self.rows += len(batch)
-        if self._bytes >= ROW_GROUP:
+        if self._bytes >= self.row_group:
             self._flush()
 
     def _flush(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -49,6 +50,13 @@ def run(main: Callable[[], None], description: str | None = None) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        leave()
+
+
+def leave() -> None:
+    """For a process that is about to end: Python would look once more through all that is left for garbage."""
+    gc.freeze()
 
 
 def print_utf8() -> None:

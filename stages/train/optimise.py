@@ -174,11 +174,11 @@ class _Optimiser:
         self.taken += 1
 
     def state_dict(self) -> dict[str, Any]:
-        return self.muon.state_dict() | {"taken": self.taken}
+        return {"muon": self.muon.state_dict(), "taken": self.taken}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.taken = state.pop("taken")
-        self.muon.load_state_dict(state)
+        self.muon.load_state_dict(state["muon"])
+        self.taken = state["taken"]
 
 
 def one_cycle(step: int, steps: int, peak: float) -> float:
