@@ -49,8 +49,8 @@ def half_way(image: np.ndarray, motion: np.ndarray, rounds: int = 3) -> tuple[np
     """Moves ``image`` half-way along its ``motion``, px, and says which pixels come from inside the frame.
 
     A pixel x of the result shows the point a of the image with a + motion(a) / 2 = x, found by ``rounds`` of
-    fixed-point iteration. Takes (height, width) and (height, width, 2); returns two float32 arrays of (height, width), the
-    second 1 where a lies in the frame, falling to 0 at one pixel outside it.
+    fixed-point iteration. Takes (height, width) and (height, width, 2); returns two float32 arrays of (height, width),
+    the second 1 where a lies in the frame, falling to 0 at one pixel outside it.
     """
     height, width = image.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
