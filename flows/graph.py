@@ -17,6 +17,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
 from dvc.scm import SCM, SCMError
 
+from stages.tables import pipeline
 from stages.tables.errors import UserError
 
 LOCK_FILES = (Path("dvc.lock"), Path("data/dvc.lock"), Path("networks/dvc.lock"))
@@ -83,14 +84,15 @@ def without_git() -> bool:
     return missing
 
 
-def up_to_date() -> set[str]:
-    """The stages of which neither they nor any before them would run: one look at all, which costs as much as at one.
+def up_to_date() -> tuple[nx.DiGraph, set[str]]:
+    """``pipeline.graph``, and the stages of which neither they nor any before them would run.
 
-    Empty when DVC cannot say now. Raises UserError when it cannot work here.
+    One look at all stages costs as much as at one. None are up to date when DVC cannot say now. Raises UserError when
+    it cannot work here.
     """
     with _in_a_sentence(), contextlib.suppress(DvcException, SCMError), Repo() as repo, lock_repo(repo):
         after = repo.index.graph  # edges point from a stage to what it depends on
         changed = {stage for stage in after if stage.changed()}
         changed |= {above for stage in changed for above in nx.ancestors(after, stage)}
-        return {stage.addressing for stage in after if stage not in changed}
-    return set()
+        return pipeline.graph(repo), {stage.addressing for stage in after if stage not in changed}
+    return pipeline.graph(), set()

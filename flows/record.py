@@ -30,12 +30,11 @@ Locks = dict[str, dict[str, Any]]
 """What DVC noted of each stage by its address: cmd, deps, params and outs."""
 
 
-def text(revision: str = "HEAD") -> str:
+def text(stages: nx.DiGraph, revision: str = "HEAD") -> str:
     """How this folder's run compares with the one recorded in ``revision``: a line, and one for each first difference.
 
-    Raises UserError when DVC cannot read the pipeline.
+    ``stages`` are those of ``pipeline.graph``. Raises UserError when DVC cannot read its files.
     """
-    stages = pipeline.graph()
     names = pipeline.order(stages)
     then, now = _locks(revision), _locks()
     if not any(name in then for name in names):

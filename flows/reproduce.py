@@ -110,7 +110,7 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
             for line in parameters.apply([*changes.overrides(), *overrides]):
                 logger.info(line)
             workers = workers or max(1, (os.cpu_count() or 1) // params.line("train.threads", int))
-            stages, known = pipeline.graph(), graph.up_to_date()
+            stages, known = graph.up_to_date()
         except UserError as error:
             return Failed(message=str(error))
         futures: dict[str, PrefectFuture[Any]] = {}
@@ -129,7 +129,7 @@ def reproduce(changes: Changes = Changes(), overrides: list[str] = [], workers: 
             return Failed(message="; ".join(failures) or "a stage did not complete")
         publish()
         try:
-            compared = record.text()
+            compared = record.text(stages)
         except UserError as error:
             compared = str(error)
         logger.info(compared)

@@ -196,8 +196,9 @@ def recorded(
 ) -> None:
     """Compare this run with the recorded one. Says which stages are the same bytes, and where the first differs."""
     from flows import record
+    from stages.tables import pipeline
 
-    print(record.text(revision))
+    print(record.text(pipeline.graph(), revision))
 
 
 @app.command()

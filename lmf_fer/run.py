@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from flows import graph, parameters, record, server
@@ -20,10 +21,15 @@ def reproduce(overrides: list[str], workers: int, address: str | None = None) ->
     """
     server.make_home()
     graph.usable()
-    idle = not overrides and address is None
-    if idle and (known := graph.up_to_date()) and known >= (stages := {*pipeline.graph()}):
-        parameters.check()
-        return f"{TABLE.read_text(encoding='utf-8')}\n{len(stages)} unchanged. {record.text()}"
+    if not overrides and address is None:
+        pool = ProcessPoolExecutor(1)
+        check = pool.submit(parameters.check)  # beside the rest, since it imports torch
+        pool.shutdown(wait=False)
+        stages, known = graph.up_to_date()
+        if known >= {*stages}:
+            compared = record.text(stages)
+            check.result()
+            return f"{TABLE.read_text(encoding='utf-8')}\n{len(stages)} unchanged. {compared}"
     own = server.connect(address)
     from httpx import HTTPError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import nullcontext
 
 import networkx as nx
 from dvc.exceptions import DvcException
@@ -11,17 +12,18 @@ from dvc.repo import Repo
 from stages.tables.errors import UserError
 
 
-def graph() -> nx.DiGraph:
+def graph(opened: Repo | None = None) -> nx.DiGraph:
     """Every stage that ``dvc repro`` at the repository's root would visit.
 
     Nodes are addresses, which is what ``dvc repro`` takes, with the stage's command as ``cmd`` and the paths that it
     writes as ``outs``; edges lead from a stage to those that wait for it. Stages of other pipeline files are there
-    only when something in the root's dvc.yaml needs them, so that real data never runs the simulation.
+    only when something in the root's dvc.yaml needs them, so that real data never runs the simulation. A repository
+    that is ``opened`` already has parsed its files.
 
     Raises UserError when DVC cannot read the pipeline.
     """
     try:
-        with Repo() as repo:
+        with nullcontext(opened) if opened else Repo() as repo:
             whole = repo.index.graph  # edges point from a stage to what it depends on
             wanted = {stage for stage in whole if stage.path_in_repo == "dvc.yaml"}
             wanted |= {below for stage in wanted for below in nx.descendants(whole, stage)}
