@@ -21,7 +21,7 @@ from stages.tables.methods import LMF_FER_ACTORS
 from stages.train import lmf, lmf_actors, weights
 from stages.train.checkpoint import Checkpoint
 from stages.train.optimise import Trainer
-from tests.conftest import ROOT, run_stage, write_params
+from tests.conftest import ROOT, run_stage, start_stage, write_params
 from tests.test_train import rows, write
 
 
@@ -50,7 +50,7 @@ def test_the_stage_writes_the_same_bytes_again_and_other_seeds_other_ones(folder
     contents = []
     for seed in (2017, 2017, 2018):
         write_params(folder, pretrain={"seed": seed})
-        done = run_stage(folder, "pretrain")
+        done = start_stage(folder, "pretrain")
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("pretrain: 12 actors, 1 times, loss ")
         contents.append((folder / stage.NETWORK).read_bytes())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lmf_fer import doctor, environment
-from tests.conftest import ROOT, run_stage, write_params
+from tests.conftest import ROOT, start_stage, write_params
 from tests.test_layouts import CASME2, sheet
 
 
@@ -151,5 +151,5 @@ def test_a_run_needs_no_network(tmp_path: Path) -> None:
     if (ROOT / ".cache").is_dir():
         shutil.copytree(ROOT / ".cache", tmp_path / ".cache")
     for stage in ("simulate", "ingest", "synthesize", "landmark", "featurize"):
-        done = run_stage(tmp_path, stage, before=isolated)
+        done = start_stage(tmp_path, stage, before=isolated)
         assert done.returncode == 0, done.stderr
