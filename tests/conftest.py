@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,10 @@ def run_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.CompletedProcess(arguments, code, printed.getvalue(), said.getvalue())
 
 
-def start_stage(folder: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    """``python -m stages.<arguments>`` in ``folder``, by the command ``before``, if any."""
+def start_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m stages.<arguments>`` in ``folder``, in a process of its own."""
     return subprocess.run(
-        [*before, sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:]],
+        [sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:]],
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip

@@ -18,10 +18,12 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from filelock import FileLock
 from prefect.logging import disable_run_logger
 from prefect.states import Failed
 
 from flows import parameters, reproduce, supervised
+from flows import server as connections
 from flows.parameters import Changes
 from stages.tables import params
 from stages.tables.errors import UserError
@@ -78,6 +80,10 @@ def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path) -> None:
 
 
 def test_a_command_that_ignores_every_request_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty, text = tmp_path / "hasty.py", Path(supervised.__file__).read_text()
+    assert text.count(", 5.0)") == 2, "the seconds between one request and the next"
+    hasty.write_text(text.replace(", 5.0)", ", 0.5)"))
+    monkeypatch.setattr(supervised, "__file__", str(hasty))  # what start runs
     process = supervised.start(["sh", "-c", "trap '' INT TERM; echo up; while :; do sleep 0.1; done"], cwd=tmp_path,
                                stdout=subprocess.PIPE)  # fmt: skip
     assert process.stdout is not None
@@ -185,6 +191,21 @@ def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checko
     return copy
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prefect server to which several runs report: each one's own would take as long as its flow."""
+    home, address = tmp_path_factory.mktemp("server"), f"http://127.0.0.1:{open_port()}"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", address.rpartition(":")[2]]
+    with (home / "log").open("w") as log:
+        process = supervised.start(command, cwd=home, stdout=log, stderr=log,
+                                   env=os.environ | {"PREFECT_HOME": str(home)})  # fmt: skip
+    while not connections.healthy(address):
+        assert process.poll() is None, (home / "log").read_text()
+        time.sleep(0.1)
+    yield address
+    supervised.stop(process)
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
@@ -202,33 +223,46 @@ def test_an_unchanged_pipeline_starts_no_stage(checkout: Checkout) -> None:
     assert "flow run" not in output, "Prefect is not even started"
 
 
-def test_the_flow_of_an_unchanged_pipeline_starts_no_stage_either(checkout: Checkout) -> None:
-    output = checkout.run("lmf_fer", "reproduce", "-S", "machine.workers=2")
+def test_the_flow_of_an_unchanged_pipeline_starts_no_stage_either(checkout: Checkout, server: str) -> None:
+    output = checkout.run("lmf_fer", "reproduce", "-S", "machine.workers=2", "--server", server)
     assert "Completed('16 unchanged" in output
     assert output.count("Unchanged(") == 16
 
 
-def test_a_failing_stage_stops_only_what_needs_it_and_is_one_sentence(checkout: Checkout) -> None:
-    file = checkout.folder / "stages/train/lmf.py"
+def test_a_failing_stage_stops_only_what_needs_it_and_is_one_sentence(checkout: Checkout, server: str) -> None:
+    file = checkout.folder / "stages/train/svm.py"
     text = file.read_text()
     file.write_text(f'{text}\n\ndef fit(*_):\n    raise SystemExit("error: broken on purpose")\n')
-    running = Running(checkout, "lmf_fer", "reproduce", "-S", "train.dtagn.dropout=0.75")
+    running = Running(checkout, "lmf_fer", "reproduce", "-S", "train.dtagn.dropout=0.75", "--server", server)
     assert running.end() == 1
     file.write_text(text)
-    assert len(re.findall(r"Running stage 'train-lmf@\d'", running.said)) == 2, "tried once each"
+    assert running.said.count("Running stage 'train-svm'") == 1, "tried once"
     assert "Ran('train-dtagn@0: ran'" in running.said
-    assert running.said.splitlines()[-1].startswith("error: stage train-lmf@0 failed; its last words: ")
+    assert "Running stage 'evaluate'" not in running.said
+    assert running.said.splitlines()[-1].startswith("error: stage train-svm failed; its last words: ")
     assert "Traceback" not in running.said.split("error: stage")[-1]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_flow_stops_its_stages(checkout: Checkout, number: int, status: int) -> None:
+def test_a_stopped_flow_stops_its_stages(checkout: Checkout, server: str, number: int, status: int) -> None:
+    """With a server of its own, and with another one."""
+    change = ["-S", "train.lmf.dropout=0.0", "-S", f"train.lmf.lstm_size={10 + number}"]
     running = Running(
-        checkout, "lmf_fer", "reproduce", "-S", "train.lmf.dropout=0.0", "-S", f"train.lmf.lstm_size={10 + number}"
+        checkout, "lmf_fer", "reproduce", *change, *(["--server", server] if number == signal.SIGTERM else [])
     )
     running.until("python -m stages.train lmf")
     assert running.end(number) in (status, -number)
     assert gone(checkout.folder)
+
+
+def test_two_runs_in_a_folder_follow_each_other(checkout: Checkout, server: str) -> None:
+    file, change = checkout.folder / "params.yaml", in_file("evaluate.draws", checkout.folder / "params.yaml") + 1
+    with FileLock(checkout.folder / ".prefect/reproduce.lock"):  # as the other one holds it
+        run = Running(checkout, "lmf_fer", "reproduce", "-S", f"evaluate.draws={change}", "--server", server)
+        run.until("another run goes on in this folder; this one waits until it has ended")
+        assert in_file("evaluate.draws", file) == change - 1
+    run.until(f"params.yaml: evaluate.draws: {change - 1} -> {change}")
+    assert run.end(signal.SIGINT) != 0
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import hashlib
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +17,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from lmf_fer import doctor
 from tests.checkout import Checkout, Running
@@ -244,17 +242,6 @@ def test_a_port_that_is_taken_is_one_sentence(clone: Checkout, server: str) -> N
     port = int(server.rpartition(":")[2])
     said = sentence(clone, "ui", "--port", str(port))
     assert said == f"error: port {port} is used by another program; choose another one: make ui PORT={port + 1}\n"
-
-
-def test_two_runs_in_a_folder_follow_each_other(finished: Path, tmp_path: Path) -> None:
-    checkout = Checkout.copy(finished, tmp_path / "checkout")
-    (checkout.folder / ".prefect").mkdir(exist_ok=True)
-    with FileLock(checkout.folder / ".prefect/reproduce.lock"):  # as the other one holds it
-        run = Running(checkout, "lmf_fer", *CHANGE)
-        run.until("another run goes on in this folder; this one waits until it has ended")
-        assert "draws: 20" in (checkout.folder / "params.yaml").read_text()
-    run.until("params.yaml: evaluate.draws: 20 -> 21")
-    assert run.end(signal.SIGINT) != 0
 
 
 # --- A full disk
