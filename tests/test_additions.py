@@ -255,15 +255,15 @@ def test_every_stage_reads_exactly_the_lines_and_tables_that_it_declares(checkou
     concerned = ("portraits", "interpolator", "synthesize", "landmark", "report")
     reads: dict[str, set[str]] = {name: set() for name in order}
     lines: dict[str, set[str]] = {name: set() for name in order}
-    few = {"simulate": {"subjects": 3, "sequences": 1, "frames": [4, 4]}}
+    few = {"simulate": {"subjects": 4, "sequences": 1, "frames": [4, 4]}}
     for change, names in (({}, order), (other, concerned)):
         checkout.params(**few, **change)
         values = yaml.safe_load((checkout.folder / "params.yaml").read_text())
         entries = {name: plan[name].get("do", plan[name]) for name in names}
-        commands = {name: entry["cmd"].replace("${item}", "0") for name, entry in entries.items()}
-        log = recorded(checkout, *commands.values())
+        runs = [entry["cmd"].replace("${item}", fold) for entry in entries.values() for fold in "01"]
+        log = recorded(checkout, *dict.fromkeys(runs))
         for name, entry in entries.items():
-            found = log[commands[name]]
+            found = log[entry["cmd"].replace("${item}", "0")]
             lines[name] |= {line for line in found["lines"] if not line.startswith("machine.")}
             reads[name] |= set(found["read"])
             outs = [next(iter(out)) if isinstance(out, dict) else out for out in entry["outs"]]

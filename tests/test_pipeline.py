@@ -68,17 +68,20 @@ def test_the_flow_gives_the_same_bytes_as_dvc_from_scratch(
     assert checkout.repro() == set()
 
 
-def test_real_data_never_runs_the_simulation(simulated: Path, tmp_path: Path) -> None:
+def test_real_data_never_runs_the_simulation(finished: Path, simulated: Path, tmp_path: Path) -> None:
     """Three of four subjects, two of them with the same emotion: fewer subjects than folds, most classes missing."""
     tree = Path(shutil.copytree(simulated, tmp_path / "elsewhere"))
     shutil.rmtree(tree / "cohn-kanade-images/S002")
     for label in (tree / "Emotion").rglob("*_emotion.txt"):
         label.write_text("   5.0000000e+00\n" if label.name.startswith("S001") else "   7.0000000e+00\n")
-    checkout = Checkout(tmp_path / "checkout")
+    checkout = Checkout.copy(finished, tmp_path / "checkout")
     checkout.params(dataset={"name": "ckplus", "root": str(tree)})
-    planned = checkout.run("dvc", "repro", "--dry")
+    shutil.rmtree(checkout.folder / "data/raw")
+    planned = checkout.run("dvc", "repro", "--dry", "--force")
     assert "Running stage 'ingest'" in planned
     assert "simulate'" not in planned
+    for made in ("data/interim", "data/features", "results"):
+        shutil.rmtree(checkout.folder / made)
     for command in re.findall(r"> python -m stages\.(.+)", planned):
         done = run_stage(checkout.folder, *command.split())
         assert done.returncode == 0, done.stderr
