@@ -181,6 +181,10 @@ def test_a_stage_that_fails_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) 
 # --- The pipeline: stopped, failing, killed
 
 
+PROFILE = 'active = "tests"\n[profiles.tests]\nPREFECT_RUNNER_POLL_FREQUENCY = "1"\n'
+"""The runner looks for runs every second, and not every ten."""
+
+
 @pytest.fixture(scope="module")
 def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A finished checkout of a pipeline without its report, which would take most of the time."""
@@ -188,6 +192,8 @@ def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checko
     plan = yaml.safe_load((copy.folder / "dvc.yaml").read_text())
     del plan["stages"]["report"]
     (copy.folder / "dvc.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+    (copy.folder / ".prefect").mkdir()
+    (copy.folder / ".prefect/profiles.toml").write_text(PROFILE)
     return copy
 
 
@@ -314,14 +320,17 @@ def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> No
 FIELD = """[...document.querySelectorAll(".schema-form-property")]
     .filter(it => it.innerText.startsWith("%s")).at(-1)?.querySelector("input")"""
 
-RUNS = """fetch("/api/flow_runs/filter", {method: "POST", headers: {"Content-Type": "application/json"}, body: "{}"})
-    .then(answer => answer.json()).then(runs => runs.map(run => run.id))"""
+ALL = """fetch("/api/%s/filter", {method: "POST", headers: {"Content-Type": "application/json"}, body: "{}"})
+    .then(answer => answer.json())"""
+"""What the server has of a kind. The page itself looks for news every half minute only."""
 
 STATE = "document.querySelector('.page-heading')?.parentElement.innerText.includes('%s')"
 
 
-def start_from_form(page: browser.Page, address: str, line: str, value: str) -> None:
-    """Starts a run with ``value`` in the field of a ``line``, and opens the run's page."""
+def start_from_form(page: browser.Page, address: str, line: str, value: str) -> str:
+    """Starts a run with ``value`` in the field of a ``line``, and opens the run's page; its number."""
+    page.open(address)
+    page.until(f"{ALL % 'deployments'}.then(all => all.length)", 180)
     page.open(f"{address}/deployments")
     page.click("a", "this-machine")
     page.click("button", "Run")
@@ -337,12 +346,22 @@ def start_from_form(page: browser.Page, address: str, line: str, value: str) -> 
             page.until(f"{field}?.focus(), {field}?.select(), !!{field}")
             page.write(value)  # in place of what is selected
         time.sleep(1)
-    before = page.run(RUNS)
+    runs = f"{ALL % 'flow_runs'}.then(all => all.map(run => run.id))"
+    before = page.run(runs)
     page.click("button", "Submit")
-    # By what is new: the form makes up a name, and may do so again after it was read. The list of runs on the page
-    # looks for new ones every half minute only.
-    number = page.until(f"{RUNS}.then(all => all.find(run => !{json.dumps(before)}.includes(run)))", 180)
+    # By what is new: the form makes up a name, and may do so again after it was read.
+    number = page.until(f"{runs}.then(all => all.find(run => !{json.dumps(before)}.includes(run)))", 180)
     page.open(f"{address}/runs/flow-run/{number}")
+    return str(number)
+
+
+def await_state(page: browser.Page, address: str, number: str, state: str) -> None:
+    """Waits until a run has this state and its page, opened anew, shows it."""
+    page.until(
+        f"{ALL % 'flow_runs'}.then(all => all.some(it => it.id == '{number}' && it.state_name == '{state}'))", 600
+    )
+    page.open(f"{address}/runs/flow-run/{number}")
+    page.until(STATE % state)
 
 
 def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
@@ -353,8 +372,8 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
     ui.until(address)
     assert f"{address}  is running already." in checkout.run("lmf_fer", "ui", "--port", str(port))
     with browser.Page(tmp_path) as page:
-        start_from_form(page, address, "evaluate.micro_share", "0.625")
-        page.until(STATE % "Completed", 600)  # its log is drawn in part: the rest comes when one scrolls
+        number = start_from_form(page, address, "evaluate.micro_share", "0.625")
+        await_state(page, address, number, "Completed")  # its log is drawn in part: the rest comes when one scrolls
         page.click("*", "Artifacts")
         page.click("*", "table")
         text = page.until("document.querySelector('table') && document.body.innerText")
@@ -362,11 +381,13 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
         assert all(method in text for method in ("DTAGN", "LMF-FER", "Joint framework"))
         assert in_file("evaluate.micro_share", checkout.folder / "params.yaml") == 0.625
 
-        start_from_form(page, address, "train.dtagn.schedule.epochs", "3000")  # longer than any page takes to show it
+        number = start_from_form(
+            page, address, "train.dtagn.schedule.epochs", "3000"
+        )  # longer than any page takes to show it
         ui.until("> python -m stages.train dtagn")
         page.click("button", "Cancel")
         page.click("button", "Confirm")
-        page.until(STATE % "Cancelled", 300)
+        await_state(page, address, number, "Cancelled")
     assert not any("stages.train" in " ".join(process.cmdline()) for process in within(checkout.folder))
     assert ui.end(signal.SIGINT) == 0
     assert gone(checkout.folder)
