@@ -328,7 +328,7 @@ STATE = "document.querySelector('.page-heading')?.parentElement.innerText.includ
 
 
 def start_from_form(page: browser.Page, address: str, line: str, value: str) -> str:
-    """Starts a run with ``value`` in the field of a ``line``, and opens the run's page; its number."""
+    """Starts a run with ``value`` in the field of a ``line``; the address of the run's page."""
     page.open(address)
     page.until(f"{ALL % 'deployments'}.then(all => all.length)", 180)
     page.open(f"{address}/deployments")
@@ -351,16 +351,16 @@ def start_from_form(page: browser.Page, address: str, line: str, value: str) -> 
     page.click("button", "Submit")
     # By what is new: the form makes up a name, and may do so again after it was read.
     number = page.until(f"{runs}.then(all => all.find(run => !{json.dumps(before)}.includes(run)))", 180)
-    page.open(f"{address}/runs/flow-run/{number}")
-    return str(number)
+    return f"{address}/runs/flow-run/{number}"
 
 
-def await_state(page: browser.Page, address: str, number: str, state: str) -> None:
-    """Waits until a run has this state and its page, opened anew, shows it."""
+def await_state(page: browser.Page, run: str, state: str) -> None:
+    """Waits until a run has this state and its page, opened then, shows it."""
+    number = run.rpartition("/")[2]
     page.until(
         f"{ALL % 'flow_runs'}.then(all => all.some(it => it.id == '{number}' && it.state_name == '{state}'))", 600
     )
-    page.open(f"{address}/runs/flow-run/{number}")
+    page.open(run)
     page.until(STATE % state)
 
 
@@ -372,8 +372,8 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
     ui.until(address)
     assert f"{address}  is running already." in checkout.run("lmf_fer", "ui", "--port", str(port))
     with browser.Page(tmp_path) as page:
-        number = start_from_form(page, address, "evaluate.micro_share", "0.625")
-        await_state(page, address, number, "Completed")  # its log is drawn in part: the rest comes when one scrolls
+        run = start_from_form(page, address, "evaluate.micro_share", "0.625")
+        await_state(page, run, "Completed")  # its log is drawn in part: the rest comes when one scrolls
         page.click("*", "Artifacts")
         page.click("*", "table")
         text = page.until("document.querySelector('table') && document.body.innerText")
@@ -381,13 +381,12 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
         assert all(method in text for method in ("DTAGN", "LMF-FER", "Joint framework"))
         assert in_file("evaluate.micro_share", checkout.folder / "params.yaml") == 0.625
 
-        number = start_from_form(
-            page, address, "train.dtagn.schedule.epochs", "3000"
-        )  # longer than any page takes to show it
+        run = start_from_form(page, address, "train.dtagn.schedule.epochs", "3000")  # longer than any page takes
         ui.until("> python -m stages.train dtagn")
+        page.open(run)
         page.click("button", "Cancel")
         page.click("button", "Confirm")
-        await_state(page, address, number, "Cancelled")
+        await_state(page, run, "Cancelled")
     assert not any("stages.train" in " ".join(process.cmdline()) for process in within(checkout.folder))
     assert ui.end(signal.SIGINT) == 0
     assert gone(checkout.folder)
