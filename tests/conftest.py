@@ -41,8 +41,13 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that need a finished pipeline come first: they take longest, and only one worker waits until it is made."""
-    items.sort(key=lambda item: "finished" not in getattr(item, "fixturenames", ()))
+    """Long ones come first, lest one worker waits for another's; then those that need a finished pipeline.
+
+    Only one worker waits until that is made: the other begins with the second half of the list.
+    """
+    items.sort(
+        key=lambda item: (not item.get_closest_marker("long"), "finished" not in getattr(item, "fixturenames", ()))
+    )
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -243,6 +243,7 @@ def test_a_changed_line_runs_only_what_it_is_part_of(checkout: Checkout, file: s
     assert changed(checkout) == again
 
 
+@pytest.mark.long
 def test_every_stage_reads_exactly_the_lines_and_tables_that_it_declares(checkout: Checkout) -> None:
     """Every command as it is, and those that read more under other choices with these too."""
     plan = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

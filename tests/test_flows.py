@@ -185,16 +185,26 @@ PROFILE = 'active = "tests"\n[profiles.tests]\nPREFECT_RUNNER_POLL_FREQUENCY = "
 """The runner looks for runs every second, and not every ten."""
 
 
-@pytest.fixture(scope="module")
-def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def without_report(finished: Path, folder: Path) -> Checkout:
     """A finished checkout of a pipeline without its report, which would take most of the time."""
-    copy = Checkout.copy(finished, tmp_path_factory.mktemp("flows") / "checkout")
+    copy = Checkout.copy(finished, folder / "checkout")
     plan = yaml.safe_load((copy.folder / "dvc.yaml").read_text())
     del plan["stages"]["report"]
     (copy.folder / "dvc.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
     (copy.folder / ".prefect").mkdir()
     (copy.folder / ".prefect/profiles.toml").write_text(PROFILE)
     return copy
+
+
+@pytest.fixture(scope="module")
+def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return without_report(finished, tmp_path_factory.mktemp("flows"))
+
+
+@pytest.fixture
+def own(finished: Path, tmp_path: Path) -> Checkout:
+    """One that no other test has changed."""
+    return without_report(finished, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +224,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    names = {"checkout", "own"}.intersection(request.fixturenames)
+    folders = [request.getfixturevalue(name).folder for name in names]
     yield
-    if "checkout" in request.fixturenames:
-        folder = request.getfixturevalue("checkout").folder
+    for folder in folders:
         left = [process.cmdline() for process in within(folder)] if not gone(folder) else []
         for process in within(folder):
             process.kill()
@@ -364,13 +375,14 @@ def await_state(page: browser.Page, run: str, state: str) -> None:
     page.until(STATE % state)
 
 
-def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
+@pytest.mark.long
+def test_a_run_from_the_page(own: Checkout, tmp_path: Path) -> None:
     browser.needed()
     port = open_port()
     address = f"http://127.0.0.1:{port}"
-    ui = Running(checkout, "lmf_fer", "ui", "--port", str(port))
+    ui = Running(own, "lmf_fer", "ui", "--port", str(port))
     ui.until(address)
-    assert f"{address}  is running already." in checkout.run("lmf_fer", "ui", "--port", str(port))
+    assert f"{address}  is running already." in own.run("lmf_fer", "ui", "--port", str(port))
     with browser.Page(tmp_path) as page:
         run = start_from_form(page, address, "evaluate.micro_share", "0.625")
         await_state(page, run, "Completed")  # its log is drawn in part: the rest comes when one scrolls
@@ -379,7 +391,7 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
         text = page.until("document.querySelector('table') && document.body.innerText")
         assert "with probability 0.625" in text
         assert all(method in text for method in ("DTAGN", "LMF-FER", "Joint framework"))
-        assert in_file("evaluate.micro_share", checkout.folder / "params.yaml") == 0.625
+        assert in_file("evaluate.micro_share", own.folder / "params.yaml") == 0.625
 
         run = start_from_form(page, address, "train.dtagn.schedule.epochs", "3000")  # longer than any page takes
         ui.until("> python -m stages.train dtagn")
@@ -387,9 +399,9 @@ def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
         page.click("button", "Cancel")
         page.click("button", "Confirm")
         await_state(page, run, "Cancelled")
-    assert not any("stages.train" in " ".join(process.cmdline()) for process in within(checkout.folder))
+    assert not any("stages.train" in " ".join(process.cmdline()) for process in within(own.folder))
     assert ui.end(signal.SIGINT) == 0
-    assert gone(checkout.folder)
+    assert gone(own.folder)
 
 
 @pytest.mark.slow

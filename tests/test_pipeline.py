@@ -54,6 +54,7 @@ def test_one_parameter_trains_sepconv_and_another_brings_weights_from_elsewhere(
     assert reproduced.repro() == set(), "the micro sequences of the default come from the cache"
 
 
+@pytest.mark.long
 def test_the_flow_gives_the_same_bytes_as_dvc_from_scratch(
     reproduced: Checkout, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
