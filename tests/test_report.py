@@ -22,7 +22,7 @@ from stages.report.style import SETS
 from stages.tables.methods import METHODS
 from stages.tables.schema import EMOTIONS
 from tests import browser, finished_run
-from tests.conftest import ROOT, run_stage
+from tests.conftest import ROOT, run_stage, start_stage
 
 FIGURES = ("table", "confusion", "gate", "share", "size", "learning", "faces", "reading", "emotions", "sequence",
            "pipeline")  # fmt: skip
@@ -197,7 +197,7 @@ def test_a_metric_is_one_entry(tmp_path: Path) -> None:
            tracked=True),"""
     declared.write_text(declared.read_text().replace("METRICS = (", entry))
     for stage in ("evaluate", "report"):
-        result = run_stage(tmp_path, stage)
+        result = start_stage(tmp_path, stage)
         assert result.returncode == 0, result.stderr
     results, words = tmp_path / "results", Page(tmp_path / "results/report.html").words()
     row = pd.read_csv(results / "table.csv").set_index(["method", "set"]).loc[("LMF-FER", "micro")]
