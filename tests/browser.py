@@ -31,9 +31,9 @@ def needed() -> str:
 class Page:
     """One page. Scripts run in it; ``find`` and ``click`` wait until what they look for is there."""
 
-    def __init__(self, profile: Path, width: int = 1400, height: int = 1000) -> None:
+    def __init__(self, profile: Path, *flags: str, width: int = 1400, height: int = 1000) -> None:
         command = [needed(), "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
-                   f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"]  # fmt: skip
+                   f"--user-data-dir={profile}", f"--window-size={width},{height}", *flags, "about:blank"]  # fmt: skip
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr or ():
             if address := re.search(r"ws://\S+", line):
@@ -41,6 +41,7 @@ class Page:
         assert address, "Chromium did not start"
         self.socket = connect(address[0], max_size=None)
         self.number, self.session = 0, None
+        self.console: list[Any] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
 
@@ -57,7 +58,8 @@ class Page:
         message = {"id": self.number, "method": method, "params": params}
         self.socket.send(json.dumps(message | ({"sessionId": self.session} if self.session else {})))
         while (answer := json.loads(self.socket.recv(timeout=60))).get("id") != self.number:
-            pass
+            if answer["method"] in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
+                self.console.append(answer["params"])
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -104,3 +106,14 @@ class Page:
 
     def picture(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
+
+def answer(file: Path, profile: Path) -> Any:
+    """What the page in a file writes into its element "answer", however long that takes; its console stays empty."""
+    with Page(profile, "--allow-file-access-from-files") as page:
+        page.call("Runtime.enable")
+        page.call("Log.enable")
+        page.open(file.as_uri())
+        text = page.until("document.getElementById('answer')?.textContent", 300)
+        assert page.console == []
+    return json.loads(text)

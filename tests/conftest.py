@@ -3,11 +3,16 @@
 import stages  # noqa: F401  before any library that it sets up is loaded
 
 # isort: split
+import contextlib
+import io
 import os
+import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +41,13 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that need a finished pipeline come first: they take longest, and only one worker waits until it is made."""
-    items.sort(key=lambda item: "finished" not in getattr(item, "fixturenames", ()))
+    """Long ones come first, lest one worker waits for another's; then those that need a finished pipeline.
+
+    Only one worker waits until that is made: the other begins with the second half of the list.
+    """
+    items.sort(
+        key=lambda item: (not item.get_closest_marker("long"), "finished" not in getattr(item, "fixturenames", ()))
+    )
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -54,10 +64,36 @@ def write_params(folder: Path, **change: Any) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
-def run_stage(folder: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    """``python -m stages.<arguments>`` in ``folder``, by the command ``before``, if any."""
+def run_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What ``python -m stages.<arguments>`` does in ``folder``, within this process: its imports take seconds."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("stages.")]
+    for value in [value for module in modules for value in vars(module).values()]:
+        if hasattr(value, "cache_clear"):  # a new process remembers nothing
+            value.cache_clear()
+    printed, said = io.StringIO(), io.StringIO()
+    status: int | str | None = 0
+    with (
+        contextlib.chdir(folder), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said),
+        pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(),
+    ):  # fmt: skip
+        patch.setattr(sys, "argv", ["-m", *arguments[1:]])
+        warnings.filterwarnings("ignore", message=".* found in sys.modules after import of package")
+        try:
+            runpy.run_module(f"stages.{arguments[0]}", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            status = end.code
+        except Exception:
+            status = traceback.format_exc()
+    if isinstance(status, str):
+        print(status, file=said)
+    code = 1 if isinstance(status, str) else status or 0
+    return subprocess.CompletedProcess(arguments, code, printed.getvalue(), said.getvalue())
+
+
+def start_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m stages.<arguments>`` in ``folder``, in a process of its own."""
     return subprocess.run(
-        [*before, sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:]],
+        [sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:]],
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip

@@ -1,15 +1,15 @@
-"""Runs a stage's command and writes down which lines of params.yaml, and which tables and weights, it opens.
+"""Runs stages and writes down which lines of params.yaml, and which tables and weights, each opens.
 
-    python -m tests.recorded LOG.json stages.train lmf 0
+    python -m tests.recorded LOG.json "train lmf 0" evaluate
 
-What opens a file in other languages than Python is caught where this project calls it: Parquet and safetensors.
+They run in one process, whose imports take seconds, as if each had its own (conftest.run_stage). What opens a file in
+other languages than Python is caught where this project calls it: Parquet and safetensors.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import safetensors
 
 from stages.tables import params
+from tests.conftest import run_stage
 
 LOG = Path(sys.argv[1])
 lines: set[str] = set()
@@ -73,12 +74,16 @@ def main() -> None:
     params.read, params.values, safetensors.safe_open = reading, all_values, weights_opened
     pq.ParquetFile, pq.ParquetWriter.__init__ = table_opened, table_written
     sys.addaudithook(heard)
-    sys.argv = sys.argv[2:]
-    try:
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    finally:
-        log = {"lines": sorted(lines), **{kind: sorted(names) for kind, names in opened.items()}}
-        LOG.write_text(json.dumps(log))
+    log = {}
+    for command in sys.argv[2:]:
+        lines.clear()
+        for names in opened.values():
+            names.clear()
+        done = run_stage(Path(), *command.split())
+        if done.returncode:
+            sys.exit(done.stderr)
+        log[command] = {"lines": sorted(lines), **{kind: sorted(names) for kind, names in opened.items()}}
+    LOG.write_text(json.dumps(log))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from stages.tables import parquet, schema
 from tests.checkout import Checkout
@@ -101,7 +103,8 @@ def checkout(project: Checkout) -> Iterator[Checkout]:
     yield project
     for command in ("git reset -q --hard", "git clean -qfd stages"):
         subprocess.run(command.split(), cwd=project.folder, check=True)
-    project.run("dvc", "checkout", "--force")
+    with contextlib.chdir(project.folder), Repo() as repo:
+        repo.checkout(force=True)
 
 
 def touched(checkout: Checkout) -> set[str]:
@@ -174,35 +177,31 @@ METHODS = {
     checkout.run("lmf_fer", "check")
 
 
-def test_a_model_is_its_file_its_entry_and_its_section(checkout: Checkout) -> None:
-    (checkout.folder / "stages/train/toy.py").write_text(MODEL)
-    replace(checkout, "dvc.yaml", "\n  evaluate:\n", f"{STAGE}\n  evaluate:\n")
-    values = yaml.safe_load((checkout.folder / "params.yaml").read_text())
-    values["train"]["toy"] = {"certainty": 0.5}
-    (checkout.folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    assert touched(checkout) == {"stages/train/toy.py", "dvc.yaml", "params.yaml"}
-    checkout.run("lmf_fer", "check")
-    assert checkout.repro() == {"train-toy", "evaluate", "report"}, "nothing that was there is run again"
-    table = pd.read_csv(checkout.folder / "results/table.csv")
-    assert set(table[table["method"] == "Toy"]["set"]) == {"general", "micro", "mixed"}
-    for name in ("results/table.md", "results/report.html"):
-        assert "Toy" in (checkout.folder / name).read_text()
-
-
-def test_a_metric_is_its_entry(checkout: Checkout) -> None:
+def test_a_metric_is_its_entry_and_a_model_its_file_its_entry_and_its_section(checkout: Checkout) -> None:
     replace(checkout, "stages/evaluate/metrics.py", "\nMETRICS = (\n", """
 METRICS = (
     Metric("agreement", "Plain agreement", lambda actual, predicted: float((actual == predicted).mean()), ".4f",
            tracked=True),
 """)  # fmt: skip
-    assert touched(checkout) == {"stages/evaluate/metrics.py"}
-    assert checkout.repro() == {"evaluate", "report"}
+    metric = {"stages/evaluate/metrics.py"}
+    assert touched(checkout) == metric
+    assert changed(checkout) == {"evaluate"}
+    (checkout.folder / "stages/train/toy.py").write_text(MODEL)
+    replace(checkout, "dvc.yaml", "\n  evaluate:\n", f"{STAGE}\n  evaluate:\n")
+    values = yaml.safe_load((checkout.folder / "params.yaml").read_text())
+    values["train"]["toy"] = {"certainty": 0.5}
+    (checkout.folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert touched(checkout) - metric == {"stages/train/toy.py", "dvc.yaml", "params.yaml"}
+    checkout.run("lmf_fer", "check")
+    assert checkout.repro() == {"train-toy", "evaluate", "report"}, "nothing that was there is run again"
     results = checkout.folder / "results"
     table = pd.read_csv(results / "table.csv")
+    assert set(table[table["method"] == "Toy"]["set"]) == {"general", "micro", "mixed"}
     assert table["agreement"].to_numpy() == pytest.approx(table["accuracy"].to_numpy(), abs=1e-5)
     assert "agreement" in json.loads((results / "table.json").read_text())["LMF-FER"]["general"]
     assert "agreement" in (results / "statistics.json").read_text()
     for name in ("table.md", "report.html"):
+        assert "Toy" in (results / name).read_text()
         assert "Plain agreement" in (results / name).read_text()
 
 
@@ -218,10 +217,9 @@ def test_a_parameter_of_a_network_is_its_line_and_its_field_and_trains_its_folds
 
 
 def changed(checkout: Checkout) -> set[str]:
-    """The stages whose own code or parameters changed, as DVC sees it."""
-    done = subprocess.run(["dvc", "status", "--json"], cwd=checkout.folder, capture_output=True, text=True,
-                          env=checkout.environment, check=True)  # fmt: skip
-    return {name for name in json.loads(done.stdout) if name != "report"}  # it shows all parameters
+    """The stages whose own code or parameters changed, as ``dvc status`` sees it."""
+    with contextlib.chdir(checkout.folder), Repo() as repo:
+        return set(repo.status()) - {"report"}  # it shows all parameters
 
 
 @pytest.mark.parametrize(
@@ -245,6 +243,7 @@ def test_a_changed_line_runs_only_what_it_is_part_of(checkout: Checkout, file: s
     assert changed(checkout) == again
 
 
+@pytest.mark.long
 def test_every_stage_reads_exactly_the_lines_and_tables_that_it_declares(checkout: Checkout) -> None:
     """Every command as it is, and those that read more under other choices with these too."""
     plan = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -257,14 +256,15 @@ def test_every_stage_reads_exactly_the_lines_and_tables_that_it_declares(checkou
     concerned = ("portraits", "interpolator", "synthesize", "landmark", "report")
     reads: dict[str, set[str]] = {name: set() for name in order}
     lines: dict[str, set[str]] = {name: set() for name in order}
+    few = {"simulate": {"subjects": 4, "sequences": 1, "frames": [4, 4]}}
     for change, names in (({}, order), (other, concerned)):
-        checkout.params(**change)
+        checkout.params(**few, **change)
         values = yaml.safe_load((checkout.folder / "params.yaml").read_text())
-        for name in names:
-            entry = plan[name].get("do", plan[name])
-            log = checkout.folder / "log.json"
-            recorded(checkout, log, entry["cmd"].replace("${item}", "0"))
-            found = json.loads(log.read_text())
+        entries = {name: plan[name].get("do", plan[name]) for name in names}
+        runs = [entry["cmd"].replace("${item}", fold) for entry in entries.values() for fold in "01"]
+        log = recorded(checkout, *dict.fromkeys(runs))
+        for name, entry in entries.items():
+            found = log[entry["cmd"].replace("${item}", "0")]
             lines[name] |= {line for line in found["lines"] if not line.startswith("machine.")}
             reads[name] |= set(found["read"])
             outs = [next(iter(out)) if isinstance(out, dict) else out for out in entry["outs"]]
@@ -285,12 +285,17 @@ def test_every_stage_reads_exactly_the_lines_and_tables_that_it_declares(checkou
         assert declared == lines[name], f"dvc.yaml, {name}: params {sorted(declared ^ lines[name])}"
 
 
-def recorded(checkout: Checkout, log: Path, command: str) -> None:
-    """Runs a stage's command in the checkout; what it opens is written to ``log`` (see recorded.py)."""
-    done = subprocess.run([sys.executable, "-m", "tests.recorded", str(log), *command.split()[2:]], text=True,
+def recorded(checkout: Checkout, *commands: str) -> dict[str, dict[str, list[str]]]:
+    """What each stage's command opens in the checkout (see recorded.py)."""
+    log, stages = (
+        checkout.folder.parent / "log.json",
+        [command.removeprefix("python -m stages.") for command in commands],
+    )
+    done = subprocess.run([sys.executable, "-m", "tests.recorded", str(log), *stages], text=True,
                           cwd=checkout.folder, env=checkout.environment | {"PYTHONPATH": str(ROOT)},
                           capture_output=True)  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+    return dict(zip(commands, json.loads(log.read_text()).values(), strict=True))
 
 
 def flat(values: dict, prefix: str = "") -> Iterator[str]:  # type: ignore[type-arg]

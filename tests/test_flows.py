@@ -18,10 +18,12 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from filelock import FileLock
 from prefect.logging import disable_run_logger
 from prefect.states import Failed
 
 from flows import parameters, reproduce, supervised
+from flows import server as connections
 from flows.parameters import Changes
 from stages.tables import params
 from stages.tables.errors import UserError
@@ -78,6 +80,10 @@ def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path) -> None:
 
 
 def test_a_command_that_ignores_every_request_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty, text = tmp_path / "hasty.py", Path(supervised.__file__).read_text()
+    assert text.count(", 5.0)") == 2, "the seconds between one request and the next"
+    hasty.write_text(text.replace(", 5.0)", ", 0.5)"))
+    monkeypatch.setattr(supervised, "__file__", str(hasty))  # what start runs
     process = supervised.start(["sh", "-c", "trap '' INT TERM; echo up; while :; do sleep 0.1; done"], cwd=tmp_path,
                                stdout=subprocess.PIPE)  # fmt: skip
     assert process.stdout is not None
@@ -175,21 +181,53 @@ def test_a_stage_that_fails_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) 
 # --- The pipeline: stopped, failing, killed
 
 
-@pytest.fixture(scope="module")
-def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+PROFILE = 'active = "tests"\n[profiles.tests]\nPREFECT_RUNNER_POLL_FREQUENCY = "1"\n'
+"""The runner looks for runs every second, and not every ten."""
+
+
+def without_report(finished: Path, folder: Path) -> Checkout:
     """A finished checkout of a pipeline without its report, which would take most of the time."""
-    copy = Checkout.copy(finished, tmp_path_factory.mktemp("flows") / "checkout")
+    copy = Checkout.copy(finished, folder / "checkout")
     plan = yaml.safe_load((copy.folder / "dvc.yaml").read_text())
     del plan["stages"]["report"]
     (copy.folder / "dvc.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+    (copy.folder / ".prefect").mkdir()
+    (copy.folder / ".prefect/profiles.toml").write_text(PROFILE)
     return copy
+
+
+@pytest.fixture(scope="module")
+def checkout(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return without_report(finished, tmp_path_factory.mktemp("flows"))
+
+
+@pytest.fixture
+def own(finished: Path, tmp_path: Path) -> Checkout:
+    """One that no other test has changed."""
+    return without_report(finished, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prefect server to which several runs report: each one's own would take as long as its flow."""
+    home, address = tmp_path_factory.mktemp("server"), f"http://127.0.0.1:{open_port()}"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", address.rpartition(":")[2]]
+    with (home / "log").open("w") as log:
+        process = supervised.start(command, cwd=home, stdout=log, stderr=log,
+                                   env=os.environ | {"PREFECT_HOME": str(home)})  # fmt: skip
+    while not connections.healthy(address):
+        assert process.poll() is None, (home / "log").read_text()
+        time.sleep(0.1)
+    yield address
+    supervised.stop(process)
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    names = {"checkout", "own"}.intersection(request.fixturenames)
+    folders = [request.getfixturevalue(name).folder for name in names]
     yield
-    if "checkout" in request.fixturenames:
-        folder = request.getfixturevalue("checkout").folder
+    for folder in folders:
         left = [process.cmdline() for process in within(folder)] if not gone(folder) else []
         for process in within(folder):
             process.kill()
@@ -202,33 +240,46 @@ def test_an_unchanged_pipeline_starts_no_stage(checkout: Checkout) -> None:
     assert "flow run" not in output, "Prefect is not even started"
 
 
-def test_the_flow_of_an_unchanged_pipeline_starts_no_stage_either(checkout: Checkout) -> None:
-    output = checkout.run("lmf_fer", "reproduce", "-S", "machine.workers=2")
+def test_the_flow_of_an_unchanged_pipeline_starts_no_stage_either(checkout: Checkout, server: str) -> None:
+    output = checkout.run("lmf_fer", "reproduce", "-S", "machine.workers=2", "--server", server)
     assert "Completed('16 unchanged" in output
     assert output.count("Unchanged(") == 16
 
 
-def test_a_failing_stage_stops_only_what_needs_it_and_is_one_sentence(checkout: Checkout) -> None:
-    file = checkout.folder / "stages/train/lmf.py"
+def test_a_failing_stage_stops_only_what_needs_it_and_is_one_sentence(checkout: Checkout, server: str) -> None:
+    file = checkout.folder / "stages/train/svm.py"
     text = file.read_text()
     file.write_text(f'{text}\n\ndef fit(*_):\n    raise SystemExit("error: broken on purpose")\n')
-    running = Running(checkout, "lmf_fer", "reproduce", "-S", "train.dtagn.dropout=0.75")
+    running = Running(checkout, "lmf_fer", "reproduce", "-S", "train.dtagn.dropout=0.75", "--server", server)
     assert running.end() == 1
     file.write_text(text)
-    assert len(re.findall(r"Running stage 'train-lmf@\d'", running.said)) == 2, "tried once each"
+    assert running.said.count("Running stage 'train-svm'") == 1, "tried once"
     assert "Ran('train-dtagn@0: ran'" in running.said
-    assert running.said.splitlines()[-1].startswith("error: stage train-lmf@0 failed; its last words: ")
+    assert "Running stage 'evaluate'" not in running.said
+    assert running.said.splitlines()[-1].startswith("error: stage train-svm failed; its last words: ")
     assert "Traceback" not in running.said.split("error: stage")[-1]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_flow_stops_its_stages(checkout: Checkout, number: int, status: int) -> None:
+def test_a_stopped_flow_stops_its_stages(checkout: Checkout, server: str, number: int, status: int) -> None:
+    """With a server of its own, and with another one."""
+    change = ["-S", "train.lmf.dropout=0.0", "-S", f"train.lmf.lstm_size={10 + number}"]
     running = Running(
-        checkout, "lmf_fer", "reproduce", "-S", "train.lmf.dropout=0.0", "-S", f"train.lmf.lstm_size={10 + number}"
+        checkout, "lmf_fer", "reproduce", *change, *(["--server", server] if number == signal.SIGTERM else [])
     )
     running.until("python -m stages.train lmf")
     assert running.end(number) in (status, -number)
     assert gone(checkout.folder)
+
+
+def test_two_runs_in_a_folder_follow_each_other(checkout: Checkout, server: str) -> None:
+    file, change = checkout.folder / "params.yaml", in_file("evaluate.draws", checkout.folder / "params.yaml") + 1
+    with FileLock(checkout.folder / ".prefect/reproduce.lock"):  # as the other one holds it
+        run = Running(checkout, "lmf_fer", "reproduce", "-S", f"evaluate.draws={change}", "--server", server)
+        run.until("another run goes on in this folder; this one waits until it has ended")
+        assert in_file("evaluate.draws", file) == change - 1
+    run.until(f"params.yaml: evaluate.draws: {change - 1} -> {change}")
+    assert run.end(signal.SIGINT) != 0
 
 
 @pytest.mark.slow
@@ -280,14 +331,17 @@ def test_files_of_dvc_that_a_kill_cut_short_are_mended(checkout: Checkout) -> No
 FIELD = """[...document.querySelectorAll(".schema-form-property")]
     .filter(it => it.innerText.startsWith("%s")).at(-1)?.querySelector("input")"""
 
-RUNS = """fetch("/api/flow_runs/filter", {method: "POST", headers: {"Content-Type": "application/json"}, body: "{}"})
-    .then(answer => answer.json()).then(runs => runs.map(run => run.id))"""
+ALL = """fetch("/api/%s/filter", {method: "POST", headers: {"Content-Type": "application/json"}, body: "{}"})
+    .then(answer => answer.json())"""
+"""What the server has of a kind. The page itself looks for news every half minute only."""
 
 STATE = "document.querySelector('.page-heading')?.parentElement.innerText.includes('%s')"
 
 
-def start_from_form(page: browser.Page, address: str, line: str, value: str) -> None:
-    """Starts a run with ``value`` in the field of a ``line``, and opens the run's page."""
+def start_from_form(page: browser.Page, address: str, line: str, value: str) -> str:
+    """Starts a run with ``value`` in the field of a ``line``; the address of the run's page."""
+    page.open(address)
+    page.until(f"{ALL % 'deployments'}.then(all => all.length)", 180)
     page.open(f"{address}/deployments")
     page.click("a", "this-machine")
     page.click("button", "Run")
@@ -303,39 +357,51 @@ def start_from_form(page: browser.Page, address: str, line: str, value: str) -> 
             page.until(f"{field}?.focus(), {field}?.select(), !!{field}")
             page.write(value)  # in place of what is selected
         time.sleep(1)
-    before = page.run(RUNS)
+    runs = f"{ALL % 'flow_runs'}.then(all => all.map(run => run.id))"
+    before = page.run(runs)
     page.click("button", "Submit")
-    # By what is new: the form makes up a name, and may do so again after it was read. The list of runs on the page
-    # looks for new ones every half minute only.
-    number = page.until(f"{RUNS}.then(all => all.find(run => !{json.dumps(before)}.includes(run)))", 180)
-    page.open(f"{address}/runs/flow-run/{number}")
+    # By what is new: the form makes up a name, and may do so again after it was read.
+    number = page.until(f"{runs}.then(all => all.find(run => !{json.dumps(before)}.includes(run)))", 180)
+    return f"{address}/runs/flow-run/{number}"
 
 
-def test_a_run_from_the_page(checkout: Checkout, tmp_path: Path) -> None:
+def await_state(page: browser.Page, run: str, state: str) -> None:
+    """Waits until a run has this state and its page, opened then, shows it."""
+    number = run.rpartition("/")[2]
+    page.until(
+        f"{ALL % 'flow_runs'}.then(all => all.some(it => it.id == '{number}' && it.state_name == '{state}'))", 600
+    )
+    page.open(run)
+    page.until(STATE % state)
+
+
+@pytest.mark.long
+def test_a_run_from_the_page(own: Checkout, tmp_path: Path) -> None:
     browser.needed()
     port = open_port()
     address = f"http://127.0.0.1:{port}"
-    ui = Running(checkout, "lmf_fer", "ui", "--port", str(port))
+    ui = Running(own, "lmf_fer", "ui", "--port", str(port))
     ui.until(address)
-    assert f"{address}  is running already." in checkout.run("lmf_fer", "ui", "--port", str(port))
+    assert f"{address}  is running already." in own.run("lmf_fer", "ui", "--port", str(port))
     with browser.Page(tmp_path) as page:
-        start_from_form(page, address, "evaluate.micro_share", "0.625")
-        page.until(STATE % "Completed", 600)  # its log is drawn in part: the rest comes when one scrolls
+        run = start_from_form(page, address, "evaluate.micro_share", "0.625")
+        await_state(page, run, "Completed")  # its log is drawn in part: the rest comes when one scrolls
         page.click("*", "Artifacts")
         page.click("*", "table")
         text = page.until("document.querySelector('table') && document.body.innerText")
         assert "with probability 0.625" in text
         assert all(method in text for method in ("DTAGN", "LMF-FER", "Joint framework"))
-        assert in_file("evaluate.micro_share", checkout.folder / "params.yaml") == 0.625
+        assert in_file("evaluate.micro_share", own.folder / "params.yaml") == 0.625
 
-        start_from_form(page, address, "train.dtagn.schedule.epochs", "3000")  # longer than any page takes to show it
+        run = start_from_form(page, address, "train.dtagn.schedule.epochs", "3000")  # longer than any page takes
         ui.until("> python -m stages.train dtagn")
+        page.open(run)
         page.click("button", "Cancel")
         page.click("button", "Confirm")
-        page.until(STATE % "Cancelled", 300)
-    assert not any("stages.train" in " ".join(process.cmdline()) for process in within(checkout.folder))
+        await_state(page, run, "Cancelled")
+    assert not any("stages.train" in " ".join(process.cmdline()) for process in within(own.folder))
     assert ui.end(signal.SIGINT) == 0
-    assert gone(checkout.folder)
+    assert gone(own.folder)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Whether a run is the recorded one, byte for byte, and what is said where it is not."""
+"""Whether a run is the recorded one, byte for byte; what runs again after a change, and what is said then."""
 
 from __future__ import annotations
 
@@ -57,31 +57,36 @@ def test_one_byte_of_an_output_is_reported_with_its_stage(kept: Checkout) -> Non
         path.write_bytes(whole)
 
 
-def test_the_first_difference_and_the_code_behind_it_are_named(kept: Checkout) -> None:
-    file = kept.folder / "stages/train/dtagn.py"
+@pytest.fixture
+def changing(kept: Checkout, tmp_path: Path) -> Checkout:
+    """A copy that a test may leave in any state."""
+    return Checkout.copy(kept.folder, tmp_path / "checkout")
+
+
+def test_a_line_of_dtagn_runs_its_folds_and_what_follows_and_is_named(changing: Checkout) -> None:
+    file = changing.folder / "stages/train/dtagn.py"
     text = file.read_text()
+    file.write_text(text + "\n# a new line\n")
+    # The folds run; they predict the same bytes, so nothing needs to follow.
+    assert changing.repro() == {"train-dtagn@0", "train-dtagn@1"}
     file.write_text(text.replace("JOINT = 0.1", "JOINT = 0.9"))
-    try:
-        kept.repro()
-        said = kept.run("lmf_fer", "recorded")
-        assert "first to differ: train-dtagn@0, train-dtagn@1 (" in said
-        assert "since the record changed: stages/train/dtagn.py" in said
-        assert "\nafter them differ too: " in said  # at least report, which draws their losses
-    finally:
-        file.write_text(text)
-        kept.repro()
-    assert kept.run("lmf_fer", "recorded") == f"{STAGES} of {STAGES} stages as recorded.\n"
+    assert changing.repro() == {"train-dtagn@0", "train-dtagn@1", "evaluate", "report"}
+    said = changing.run("lmf_fer", "recorded")
+    assert "first to differ: train-dtagn@0, train-dtagn@1 (" in said
+    assert "since the record changed: stages/train/dtagn.py" in said
+    assert "\nafter them differ too: " in said  # at least report, which draws their losses
+    file.write_text(text)
+    assert changing.repro() <= {"evaluate", "report"}, "the old folds come from the cache"
+    assert changing.run("lmf_fer", "recorded") == f"{STAGES} of {STAGES} stages as recorded.\n"
 
 
-def test_a_run_on_other_parameters_is_not_compared(kept: Checkout) -> None:
-    kept.params(evaluate={"seed": 1})
-    try:
-        kept.repro()
-        said = kept.run("lmf_fer", "recorded")
-        assert said.startswith("Not compared with the recorded run, which has other parameters: evaluate.seed: 1, ")
-    finally:
-        kept.params()
-        kept.repro()
+def test_a_training_parameter_runs_its_model_and_what_follows_and_is_not_compared(changing: Checkout) -> None:
+    changing.params(train={"lmf": {"lstm_size": 12}})
+    assert changing.repro() == {"train-lmf@0", "train-lmf@1", "evaluate", "report"}
+    said = changing.run("lmf_fer", "recorded")
+    assert said.startswith("Not compared with the recorded run, which has other parameters: train.lmf.lstm_size: 12, ")
+    changing.params()
+    assert changing.repro("train-lmf") == set(), "the old folds come from the cache"
 
 
 def test_a_processor_is_named_by_model_and_widest_vectors(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from stages.report.style import SETS
 from stages.tables.methods import METHODS
 from stages.tables.schema import EMOTIONS
 from tests import browser, finished_run
-from tests.conftest import ROOT, run_stage
+from tests.conftest import ROOT, run_stage, start_stage
 
 FIGURES = ("table", "confusion", "gate", "share", "size", "learning", "faces", "reading", "emotions", "sequence",
            "pipeline")  # fmt: skip
@@ -198,7 +197,7 @@ def test_a_metric_is_one_entry(tmp_path: Path) -> None:
            tracked=True),"""
     declared.write_text(declared.read_text().replace("METRICS = (", entry))
     for stage in ("evaluate", "report"):
-        result = run_stage(tmp_path, stage)
+        result = start_stage(tmp_path, stage)
         assert result.returncode == 0, result.stderr
     results, words = tmp_path / "results", Page(tmp_path / "results/report.html").words()
     row = pd.read_csv(results / "table.csv").set_index(["method", "set"]).loc[("LMF-FER", "micro")]
@@ -292,18 +291,10 @@ addEventListener("load", () => {{
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_in_a_browser(results: Path, width: int) -> None:
-    chromium = browser.needed()
+def test_in_a_browser(results: Path, tmp_path: Path, width: int) -> None:
     (results / "probe.html").write_text(PROBE.format(width=width))
-    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
-               "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]  # fmt: skip
-    shown = subprocess.run([*command, (results / "probe.html").as_uri()], capture_output=True, text=True, timeout=120,
-                           check=True)  # fmt: skip
+    seen = browser.answer(results / "probe.html", tmp_path / "profile")
     (results / "probe.html").unlink()
-    answer = re.search(r'<pre id="answer">(.+?)</pre>', shown.stdout)
-    assert answer, shown.stderr
-    seen = json.loads(answer[1])
-    assert [line for line in shown.stderr.splitlines() if "CONSOLE" in line] == []
     assert seen["overflow"] <= 0
     assert seen["images"] == len(FIGURES) + len(MEASURED)
     assert seen["broken"] == 0

@@ -1,6 +1,7 @@
 """What the environment is made of, what the doctor sees, and that nothing asks the network."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lmf_fer import doctor, environment
-from tests.conftest import ROOT, run_stage, write_params
+from tests.conftest import ROOT, write_params
 from tests.test_layouts import CASME2, sheet
 
 
@@ -150,6 +151,9 @@ def test_a_run_needs_no_network(tmp_path: Path) -> None:
     write_params(tmp_path, simulate={"subjects": 2, "sequences": 1, "frames": [4, 4]}, machine={"workers": 1})
     if (ROOT / ".cache").is_dir():
         shutil.copytree(ROOT / ".cache", tmp_path / ".cache")
-    for stage in ("simulate", "ingest", "synthesize", "landmark", "featurize"):
-        done = run_stage(tmp_path, stage, before=isolated)
-        assert done.returncode == 0, done.stderr
+    stages = ("simulate", "ingest", "synthesize", "landmark", "featurize")
+    code = f"from tests.conftest import *; [run_stage(Path(), stage).check_returncode() for stage in {stages}]"
+    done = subprocess.run([*isolated, sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data/features/lmf.parquet").is_file()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import errno
 import hashlib
+import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -18,9 +18,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from typer.testing import CliRunner
 
 from lmf_fer import doctor
+from lmf_fer.cli import app
 from tests.checkout import Checkout, Running
 from tests.conftest import ROOT
 
@@ -111,11 +112,10 @@ def test_settings_that_prefect_gave_its_own_process_stay() -> None:
 
 
 @pytest.mark.parametrize("address", [DEAD, f"{DEAD}/api", "nonsense", "http://[::1", "ftp://127.0.0.1", "", "http://"])
-def test_a_server_that_does_not_answer_is_one_sentence(address: str) -> None:
-    code = "from lmf_fer.cli import app; app()"
-    done = subprocess.run([sys.executable, "-c", code, "reproduce", "--server", address], cwd=ROOT, text=True,
-                          capture_output=True, timeout=10)  # fmt: skip
-    assert done.returncode == 1
+def test_a_server_that_does_not_answer_is_one_sentence(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(app, ["reproduce", "--server", address])
+    assert done.exit_code == 1
     assert done.stderr == f"error: no Prefect server answers at '{address}'; without --server a run has its own\n"
 
 
@@ -246,17 +246,6 @@ def test_a_port_that_is_taken_is_one_sentence(clone: Checkout, server: str) -> N
     assert said == f"error: port {port} is used by another program; choose another one: make ui PORT={port + 1}\n"
 
 
-def test_two_runs_in_a_folder_follow_each_other(finished: Path, tmp_path: Path) -> None:
-    checkout = Checkout.copy(finished, tmp_path / "checkout")
-    (checkout.folder / ".prefect").mkdir(exist_ok=True)
-    with FileLock(checkout.folder / ".prefect/reproduce.lock"):  # as the other one holds it
-        run = Running(checkout, "lmf_fer", *CHANGE)
-        run.until("another run goes on in this folder; this one waits until it has ended")
-        assert "draws: 20" in (checkout.folder / "params.yaml").read_text()
-    run.until("params.yaml: evaluate.draws: 20 -> 21")
-    assert run.end(signal.SIGINT) != 0
-
-
 # --- A full disk
 
 
@@ -270,16 +259,31 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(finished: Path, t
     """As a limit on the size of files has it: what each kind of stage writes is cut short in the same way."""
     checkout = Checkout.copy(finished, tmp_path / "checkout")
     before = contents(checkout.folder)
-    for command in ("simulate", "ingest", "featurize", "train lmf 0", "pretrain", "evaluate", "report"):
-        done = subprocess.run([sys.executable, "-m", f"stages.{command.split()[0]}", *command.split()[1:]],
-                              cwd=checkout.folder, env=checkout.environment, capture_output=True, text=True,
-                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))  # fmt: skip
-        assert done.returncode == 1, command
-        last = done.stderr.splitlines()[-1]
-        assert last.startswith("error: "), done.stderr
+    commands = ("simulate", "ingest", "featurize", "train lmf 0", "pretrain", "evaluate", "report")
+    code = f"""
+import json, sys
+from pathlib import Path
+from tests.conftest import run_stage
+for command in {commands}:
+    done = run_stage(Path(), *command.split())
+    print(json.dumps([command, done.returncode, done.stderr]), flush=True)
+    sys.stdin.readline()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=checkout.folder, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True,
+                               env=checkout.environment | {"PYTHONPATH": str(ROOT)},
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))  # fmt: skip
+    assert process.stdin is not None
+    for command, line in zip(commands, process.stdout or (), strict=True):
+        name, status, said = json.loads(line)
+        assert (name, status) == (command, 1), said
+        last = said.splitlines()[-1]
+        assert last.startswith("error: "), said
         assert "free some space" in last
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in said
         assert contents(checkout.folder) == before, command
+        print(file=process.stdin, flush=True)
+    assert process.wait() == 0
 
 
 def test_a_disk_without_space_for_a_server_is_one_sentence() -> None:

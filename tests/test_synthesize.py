@@ -22,7 +22,7 @@ from stages.synthesize.recursion import densify, depth
 from stages.tables import params, parquet
 from stages.tables.errors import UserError
 from stages.tables.schema import FRAMES, REJECTED, SEQUENCES
-from tests.conftest import ROOT, merged, run_stage
+from tests.conftest import ROOT, merged, run_stage, start_stage
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -194,7 +194,7 @@ def test_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
     for workers in (1, 2):
         folder = tmp_path / str(workers)
         folder.mkdir()
-        assert run_stage(project(folder, sequences, machine={"workers": workers}), "synthesize").returncode == 0
+        assert start_stage(project(folder, sequences, machine={"workers": workers}), "synthesize").returncode == 0
         written.append((folder / "data/interim/micro.parquet").read_bytes())
     assert written[0] == written[1]
 

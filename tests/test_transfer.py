@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from lmf_fer.transfer import classes, learning, table
+from lmf_fer.cli import app
+from lmf_fer.transfer import classes, command, learning, table
 from stages.evaluate.statistics import wilson
 from stages.featurize.sequence import motion
 from stages.ingest.megc import CLASSES
@@ -17,17 +19,28 @@ from stages.tables import parquet, schema
 from stages.tables.errors import UserError
 from stages.tables.methods import DTAGN, JOINT, LMF_FER
 from tests.checkout import Checkout
-from tests.conftest import ROOT, write_params
+from tests.conftest import ROOT, run_stage, write_params
 from tests.test_tracks import moving
 from tests.test_tracks import rows as tracks
 
 
-def test_one_data_set_trains_and_the_other_is_tested(finished: Path, simulated: Path, tmp_path: Path) -> None:
+def stage(line: str) -> list[str]:
+    """A stage and its arguments, of its command."""
+    return line.removeprefix("python -m stages.").split()
+
+
+def test_one_data_set_trains_and_the_other_is_tested(
+    finished: Path, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stages within this process; with processes of their own in the other tests."""
     checkout = Checkout.copy(finished, tmp_path / "checkout")
+    monkeypatch.chdir(checkout.folder)
+    monkeypatch.setattr(command, "run", lambda line: run_stage(Path(command.WORK), *stage(line)).check_returncode())
     other = Path(shutil.copytree(simulated, tmp_path / "other"))
     shutil.rmtree(other / "cohn-kanade-images/S001")
     before = checkout.results()
-    checkout.run("lmf_fer", "transfer", str(other))
+    result = CliRunner().invoke(app, ["transfer", str(other)])
+    assert result.exit_code == 0, result.output
     made = checkout.folder / "results/transfer"
     cells = pd.read_csv(checkout.folder / "results/beyond/ckplus.csv").set_index(["method", "set"])
     assert set(cells["total"]) == {6}, "three people of two sequences"
@@ -39,12 +52,16 @@ def test_one_data_set_trains_and_the_other_is_tested(finished: Path, simulated: 
     assert checkout.results() == before, "the last run's results stay"
 
 
-def test_without_a_run_or_a_tree_it_says_so(finished: Path, tmp_path: Path) -> None:
+def test_without_a_run_or_a_tree_it_says_so(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout = Checkout.copy(finished, tmp_path / "checkout")
     assert "no such folder" in checkout.fails("lmf_fer", "transfer", "nowhere")
     shutil.rmtree(checkout.folder / "data/features")
-    assert "run make reproduce first" in checkout.fails("lmf_fer", "transfer", "nowhere", "--networks", "run")
-    assert "there is no data set 'ck'" in checkout.fails("lmf_fer", "transfer", "nowhere", "--dataset", "ck")
+    monkeypatch.chdir(checkout.folder)
+    for words, says in ((["--networks", "run"], "run make reproduce first"),
+                        (["--dataset", "ck"], "there is no data set 'ck'")):  # fmt: skip
+        result = CliRunner().invoke(app, ["transfer", "nowhere", *words])
+        assert result.exit_code == 1
+        assert says in result.stderr
     assert yaml.safe_load((checkout.folder / "params.yaml").read_text())["dataset"]["name"] == "simulated"
 
 
