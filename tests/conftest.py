@@ -4,6 +4,7 @@ import stages  # noqa: F401  before any library that it sets up is loaded
 
 # isort: split
 import contextlib
+import gc
 import io
 import os
 import runpy
@@ -84,6 +85,8 @@ def run_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
             status = end.code
         except Exception:
             status = traceback.format_exc()
+        finally:
+            gc.unfreeze()  # a stage ends its process, and so leaves all garbage to it
     if isinstance(status, str):
         print(status, file=said)
     code = 1 if isinstance(status, str) else status or 0
