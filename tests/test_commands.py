@@ -23,7 +23,7 @@ PROSE = re.compile(
     r" (first|again|after|in|and|to|do|takes|at|needs|shows|makes|simulates|works|failed|-->)\b.*| $|\.$"
 )
 """What follows a command in a sentence and is no more part of it."""
-VERBS = re.compile(r"make (a|one|the|it|its|so|so few|notes|is|in|of|openpyxl|way|for)\b")
+VERBS = re.compile(r"make (a|one|the|hundreds|it|its|so|so few|notes|is|in|of|openpyxl|way|for)\b")
 
 
 def texts(file: Path) -> list[str]:
