@@ -158,6 +158,7 @@ def learning(history: pd.DataFrame) -> Figure:
         axes.fill_between(losses.index, losses["min"], losses["max"], color=BLUE, alpha=0.2, linewidth=0)
         axes.plot(losses.index, losses["mean"], color=BLUE)
         axes.set(title=network, xlabel="epoch", ylabel="training loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     grid[0].set_ylim(0, None)  # of all, once all have drawn
     for axes in grid[1::columns]:
         axes.set_ylabel("")
