@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def reproduce(overrides: list[str], workers: int, address: str | None = None) ->
     server.make_home()
     graph.usable()
     if not overrides and address is None:
-        pool = ProcessPoolExecutor(1)
+        ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is this process's affair
+        pool = ProcessPoolExecutor(1, initializer=signal.signal, initargs=ignore)
         check = pool.submit(parameters.check)  # beside the rest, since it imports torch
         pool.shutdown(wait=False)
         stages, known = graph.up_to_date()
