@@ -335,6 +335,9 @@ ALL = """fetch("/api/%s/filter", {method: "POST", headers: {"Content-Type": "app
     .then(answer => answer.json())"""
 """What the server has of a kind. The page itself looks for news every half minute only."""
 
+SUBMIT = """[...document.querySelectorAll("button")]
+    .some(it => it.checkVisibility() && it.innerText.trim() == "Submit")"""
+
 STATE = "document.querySelector('.page-heading')?.parentElement.innerText.includes('%s')"
 
 
@@ -358,10 +361,16 @@ def start_from_form(page: browser.Page, address: str, line: str, value: str) -> 
             page.write(value)  # in place of what is selected
         time.sleep(1)
     runs = f"{ALL % 'flow_runs'}.then(all => all.map(run => run.id))"
-    before = page.run(runs)
-    page.click("button", "Submit")
     # By what is new: the form makes up a name, and may do so again after it was read.
-    number = page.until(f"{runs}.then(all => all.find(run => !{json.dumps(before)}.includes(run)))", 180)
+    new = f"{runs}.then(all => all.find(run => !{json.dumps(page.run(runs))}.includes(run)))"
+    end = time.monotonic() + 180
+    while not (number := page.run(new)):
+        assert time.monotonic() < end, page.run("document.body.innerText")
+        if page.run(SUBMIT):  # again where the page says that something went wrong, and keeps the form
+            page.click("button", "Submit")
+        patience = time.monotonic() + 30
+        while time.monotonic() < patience and not page.run(new):
+            time.sleep(0.2)
     return f"{address}/runs/flow-run/{number}"
 
 
