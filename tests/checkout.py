@@ -72,6 +72,11 @@ class Checkout:
         assert "Traceback" not in result.stderr
         return result.stderr
 
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """A line as a page or a sentence shows it."""
+        return subprocess.run(["bash", "-c", line], cwd=self.folder, capture_output=True, text=True, timeout=300,
+                              env=self.environment | {"PYTHONPATH": str(self.folder)})  # fmt: skip
+
     def _ended(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", *command], cwd=self.folder, capture_output=True, text=True,
                               env=self.environment, timeout=500)  # fmt: skip

@@ -287,10 +287,8 @@ def test_every_stage_reads_exactly_the_lines_and_tables_that_it_declares(checkou
 
 def recorded(checkout: Checkout, *commands: str) -> dict[str, dict[str, list[str]]]:
     """What each stage's command opens in the checkout (see recorded.py)."""
-    log, stages = (
-        checkout.folder.parent / "log.json",
-        [command.removeprefix("python -m stages.") for command in commands],
-    )
+    log = checkout.folder.parent / "log.json"
+    stages = [command.removeprefix("python -m stages.") for command in commands]
     done = subprocess.run([sys.executable, "-m", "tests.recorded", str(log), *stages], text=True,
                           cwd=checkout.folder, env=checkout.environment | {"PYTHONPATH": str(ROOT)},
                           capture_output=True)  # fmt: skip

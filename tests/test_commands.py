@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -88,7 +87,6 @@ ELSEWHERE = {*RUN, *HELP, "python -m benchmarks.{} --help"}
 
 @pytest.mark.parametrize("line", sorted({dry(command) for command in commands()} - ELSEWHERE))
 def test_a_command_that_a_sentence_names_works(checkout: Checkout, line: str) -> None:
-    done = subprocess.run(["bash", "-c", line], cwd=checkout.folder, capture_output=True, text=True, timeout=300,
-                          env=checkout.environment | {"PYTHONPATH": str(checkout.folder)})  # fmt: skip
+    done = checkout.shell(line)
     assert done.returncode == 0, f"{line}\n{done.stdout[-1000:]}{done.stderr[-1000:]}"
     assert "Traceback" not in done.stderr

@@ -190,8 +190,7 @@ def test_every_command_is_known_here() -> None:
 
 @pytest.mark.parametrize("line", [line for line in RUN if line not in HELP])  # test_results runs these
 def test_the_command_runs(checkout: Checkout, line: str) -> None:
-    done = subprocess.run(["bash", "-c", line], cwd=checkout.folder, capture_output=True, text=True, timeout=300,
-                          env=checkout.environment | {"PYTHONPATH": str(checkout.folder)})  # fmt: skip
+    done = checkout.shell(line)
     assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     assert "Traceback" not in done.stderr
 
